@@ -1,0 +1,1 @@
+"""A Compose file becomes a Stack."""

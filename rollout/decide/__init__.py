@@ -1,0 +1,1 @@
+"""The decision: pure functions from what was asked for and what is seen to what to do next."""

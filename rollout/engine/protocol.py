@@ -1,0 +1,136 @@
+"""What the rest of the house asks of an engine: look, act, remember.
+
+Three kinds fit: `docker` and `simulated` run single tasks and are told each step; an engine that
+schedules and rolls by itself (Swarm) has `schedules = True`, is handed whole revisions by the
+controller, and is only watched.  An engine reports by returning values and raising
+`rollout.errors.EngineError`; it prints and logs nothing for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from msgspec import Struct
+
+from rollout.model.action import TaskAction
+from rollout.model.spec import ServiceSpec
+from rollout.model.task import Task
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One labelled entry of the store, never changed once written."""
+
+    name: str
+    labels: dict[str, str]
+    created_at: float
+    """Epoch seconds on the engine's clock; the engine may round down to a whole second."""
+
+
+class Store(Protocol):
+    """A put-once map of names to labels, kept by the engine, readable by whoever reaches it."""
+
+    def put(self, name: str, labels: dict[str, str]) -> Record:
+        """Write once.  Where the name is taken, what stands there is returned unchanged: compare
+        the labels to see who won.
+        """
+        ...
+
+    def list(self, stack: str | None = None) -> tuple[Record, ...]:
+        """All entries of a stack (label `rollout.stack`), or of all stacks; sorted by name."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove an entry; one that is not there is fine."""
+        ...
+
+
+class Image(Struct, frozen=True, kw_only=True):
+    """An image made definite: a reference with a digest where a registry knows it, else a local id."""
+
+    reference: str
+    image_id: str = ""
+    """Set where only this host has it."""
+
+
+class LogLine(Struct, frozen=True, kw_only=True):
+    task: Task
+    text: str
+    stream: str = "stdout"
+    at: str = ""
+    """RFC 3339 with nanoseconds, as the engine stamps it."""
+
+
+class Watch(Protocol):
+    """An open event stream."""
+
+    def close(self) -> None: ...
+
+
+Contents = Callable[[str], bytes]
+"""Digest → content of a config or secret.  Raises NotFoundError."""
+
+
+class Engine(Protocol):
+    name: str
+    """`docker`, `swarm` or `simulated`."""
+    host: str
+    """The engine's host, for the column NODE."""
+    schedules: bool
+    """It rolls by itself: hand it revisions, not steps."""
+    store: Store
+
+    def now(self) -> float:
+        """Epoch seconds on the engine's own clock; never this machine's, which may differ."""
+        ...
+
+    def stacks(self) -> tuple[str, ...]:
+        """Names of all stacks with tasks or records here, sorted."""
+        ...
+
+    def observe(self, stack: str) -> tuple[Task, ...]:
+        """Every task of a stack, dead ones too, sorted by service, slot and creation."""
+        ...
+
+    def act(self, action: TaskAction, contents: Contents) -> None:
+        """One step.  Safe to repeat: what is done already is no error.  Raises EngineError."""
+        ...
+
+    def ensure(self, spec: ServiceSpec, stack: str) -> None:
+        """Create the networks and volumes that a service needs and that are not there yet."""
+        ...
+
+    def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
+        """Make an image definite.  `query`: ask the registry first.  Raises NotFoundError where
+        neither a registry nor the host has it.
+        """
+        ...
+
+    def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+        """Why a service cannot run here as it is asked for; empty where nothing speaks against."""
+        ...
+
+    def watch(self, stack: str | None, wake: Callable[[], None]) -> Watch:
+        """Call `wake`, from any thread, whenever tasks or records of a stack have changed, and at
+        once when the stream was lost and is open again.
+        """
+        ...
+
+    def logs(
+        self,
+        tasks: tuple[Task, ...],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+    ) -> Iterator[LogLine]: ...
+
+    def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
+        """The last log lines of a task; empty where there are none or it is gone."""
+        ...
+
+    def clear(self, stack: str) -> None:
+        """Remove the networks that were made for a stack, once its tasks are gone."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""Tasks in memory, on a virtual clock, with faults on demand."""

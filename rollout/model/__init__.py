@@ -1,0 +1,1 @@
+"""The words: frozen structs and enums that every other package speaks in."""

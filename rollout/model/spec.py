@@ -1,0 +1,269 @@
+"""What a service is: everything a user can ask for, with Swarm's defaults.
+
+A `TaskSpec` is what a container is made from: where two differ, the task is replaced.  A
+`ServiceSpec` adds what can change without touching a task: replicas, cadence, service labels.
+Durations are seconds, sizes are bytes.  `None` means that nothing was said and the image or the
+engine decides.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+
+class FailureAction(StrEnum):
+    PAUSE = "pause"
+    CONTINUE = "continue"
+    ROLLBACK = "rollback"
+
+
+class Order(StrEnum):
+    STOP_FIRST = "stop-first"
+    START_FIRST = "start-first"
+
+
+class RestartCondition(StrEnum):
+    NONE = "none"
+    ON_FAILURE = "on-failure"
+    ANY = "any"
+
+
+class Mode(StrEnum):
+    REPLICATED = "replicated"
+    GLOBAL = "global"
+
+
+class UpdateConfig(Struct, frozen=True, kw_only=True):
+    """`deploy.update_config` and `deploy.rollback_config`."""
+
+    parallelism: int = 1
+    """Slots replaced together; 0 means all."""
+    delay_s: float = 0.0
+    failure_action: FailureAction = FailureAction.PAUSE
+    monitor_s: float = 5.0
+    """How long after running a task's end still counts as a failure of the update.  0 means 5 s."""
+    max_failure_ratio: float = 0.0
+    order: Order = Order.STOP_FIRST
+
+
+class RestartPolicy(Struct, frozen=True, kw_only=True):
+    """`deploy.restart_policy`."""
+
+    condition: RestartCondition = RestartCondition.ANY
+    delay_s: float = 5.0
+    max_attempts: int = 0
+    """0 means no limit."""
+    window_s: float = 0.0
+
+
+class Healthcheck(Struct, frozen=True, kw_only=True):
+    """`test` is None where the image's own is kept; `("NONE",)` turns it off."""
+
+    test: tuple[str, ...] | None = None
+    interval_s: float | None = None
+    timeout_s: float | None = None
+    start_period_s: float | None = None
+    start_interval_s: float | None = None
+    retries: int | None = None
+
+
+class Port(Struct, frozen=True, kw_only=True):
+    """A published port.  `published` is None for one the engine picks, else first and last port:
+    a range gives each slot one of its own.
+    """
+
+    target: int
+    published: tuple[int, int] | None = None
+    protocol: str = "tcp"
+    host_ip: str = ""
+    mode: str = "ingress"
+
+
+class Mount(Struct, frozen=True, kw_only=True):
+    """`source` is a volume's name on the engine, a path on its host, or empty (anonymous, tmpfs)."""
+
+    type: str
+    target: str
+    source: str = ""
+    read_only: bool = False
+    propagation: str = ""
+    create_host_path: bool = True
+    no_copy: bool = False
+    subpath: str = ""
+    tmpfs_size: int | None = None
+    tmpfs_mode: int | None = None
+    selinux: str = ""
+    consistency: str = ""
+
+
+class FileMount(Struct, frozen=True, kw_only=True):
+    """A config or a secret: its content is in the ledger under `digest`, never in the spec."""
+
+    kind: str
+    """`config` or `secret`"""
+    source: str
+    target: str
+    digest: str
+    uid: str = "0"
+    gid: str = "0"
+    mode: int = 0o444
+
+
+class NetworkAttachment(Struct, frozen=True, kw_only=True):
+    """`name` is the network's name on the engine."""
+
+    name: str
+    aliases: tuple[str, ...] = ()
+    ipv4_address: str = ""
+    ipv6_address: str = ""
+    link_local_ips: tuple[str, ...] = ()
+    mac_address: str = ""
+    driver_opts: dict[str, str] = {}
+    priority: int = 0
+
+
+class Ulimit(Struct, frozen=True, kw_only=True):
+    soft: int
+    hard: int
+
+
+class Logging(Struct, frozen=True, kw_only=True):
+    driver: str = ""
+    options: dict[str, str] = {}
+
+
+class Device(Struct, frozen=True, kw_only=True):
+    source: str
+    target: str
+    permissions: str = "rwm"
+
+
+class Resources(Struct, frozen=True, kw_only=True):
+    """CPUs are nano-CPUs, memory is bytes; 0 means nothing was said."""
+
+    cpu_limit: int = 0
+    memory_limit: int = 0
+    pids_limit: int = 0
+    cpu_reservation: int = 0
+    memory_reservation: int = 0
+
+
+class TaskSpec(Struct, frozen=True, kw_only=True):
+    """What one container is made from."""
+
+    image: str
+    """The reference, with `@sha256:…` once a registry has said which one it is."""
+    image_id: str = ""
+    """The local image's id, where no registry knows the image."""
+    command: tuple[str, ...] | None = None
+    entrypoint: tuple[str, ...] | None = None
+    environment: dict[str, str | None] = {}
+    """None: named without a value anywhere, so unset in the container."""
+    labels: dict[str, str] = {}
+    hostname: str = ""
+    domainname: str = ""
+    user: str = ""
+    groups: tuple[str, ...] = ()
+    working_dir: str = ""
+    tty: bool = False
+    stdin_open: bool = False
+    init: bool | None = None
+    read_only: bool = False
+    privileged: bool = False
+    platform: str = ""
+    pull_policy: str = ""
+    stop_signal: str = ""
+    stop_grace_s: float = 10.0
+    healthcheck: Healthcheck | None = None
+    restart: RestartPolicy = RestartPolicy()
+    ports: tuple[Port, ...] = ()
+    mounts: tuple[Mount, ...] = ()
+    files: tuple[FileMount, ...] = ()
+    networks: tuple[NetworkAttachment, ...] = ()
+    network_mode: str = ""
+    """`host`, `none`, `service:NAME` or `container:NAME` instead of networks."""
+    dns: tuple[str, ...] = ()
+    dns_search: tuple[str, ...] = ()
+    dns_options: tuple[str, ...] = ()
+    extra_hosts: tuple[str, ...] = ()
+    """`host:ip` each."""
+    cap_add: tuple[str, ...] = ()
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
+    devices: tuple[Device, ...] = ()
+    sysctls: dict[str, str] = {}
+    ulimits: dict[str, Ulimit] = {}
+    logging: Logging | None = None
+    resources: Resources = Resources()
+    shm_size: int = 0
+    pid: str = ""
+    ipc: str = ""
+    userns_mode: str = ""
+    cgroup: str = ""
+    cgroup_parent: str = ""
+    oom_score_adj: int = 0
+    oom_kill_disable: bool = False
+    mem_swappiness: int | None = None
+    memswap_limit: int = 0
+    cpu_shares: int = 0
+    cpuset: str = ""
+    runtime: str = ""
+    post_start: tuple[tuple[str, ...], ...] = ()
+    pre_stop: tuple[tuple[str, ...], ...] = ()
+    force: int = 0
+    """Counted up by `update --force`, so that every task is out of date."""
+
+
+class Network(Struct, frozen=True, kw_only=True):
+    """A network the stack uses.  `name` is its name on the engine, `key` the one in the file."""
+
+    key: str
+    name: str
+    external: bool = False
+    driver: str = ""
+    driver_opts: dict[str, str] = {}
+    internal: bool = False
+    attachable: bool = False
+    enable_ipv6: bool = False
+    ipam_driver: str = ""
+    subnets: tuple[dict[str, str], ...] = ()
+    """Each with `subnet`, `gateway`, `ip_range` where said."""
+    labels: dict[str, str] = {}
+
+
+class Volume(Struct, frozen=True, kw_only=True):
+    key: str
+    name: str
+    external: bool = False
+    driver: str = ""
+    driver_opts: dict[str, str] = {}
+    labels: dict[str, str] = {}
+
+
+class ServiceSpec(Struct, frozen=True, kw_only=True):
+    """One service of a stack.  All a rollback needs is in here: no file is read again."""
+
+    name: str
+    """The name in the file; on the engine it is `<stack>_<name>`."""
+    task: TaskSpec
+    mode: Mode = Mode.REPLICATED
+    replicas: int = 1
+    labels: dict[str, str] = {}
+    """`deploy.labels`: the service's, not the containers'."""
+    update: UpdateConfig = UpdateConfig()
+    rollback: UpdateConfig = UpdateConfig()
+    progress_deadline_s: float = 600.0
+    """How long one batch may take to become running before it has failed; 0: as long as it takes."""
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    depends_on: dict[str, str] = {}
+    """Service name → condition."""
+    image: str = ""
+    """The image as the file or the flag wrote it, before it was resolved."""
+
+    @property
+    def slots(self) -> int:
+        """How many slots the service has: one per host in global mode, and there is one host."""
+        return 1 if self.mode is Mode.GLOBAL else self.replicas

@@ -1,0 +1,40 @@
+"""A stack: what one Compose file asks for."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rollout.model.spec import Network, ServiceSpec, Volume
+
+
+class Build(Struct, frozen=True, kw_only=True):
+    """How a service's image is made.  Paths are absolute."""
+
+    context: str
+    dockerfile: str = ""
+    dockerfile_inline: str = ""
+    args: dict[str, str | None] = {}
+    target: str = ""
+    labels: dict[str, str] = {}
+    network: str = ""
+    platforms: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    pull: bool = False
+    no_cache: bool = False
+    extra_hosts: tuple[str, ...] = ()
+    cache_from: tuple[str, ...] = ()
+
+
+class Stack(Struct, frozen=True, kw_only=True):
+    name: str
+    services: tuple[ServiceSpec, ...]
+    networks: tuple[Network, ...] = ()
+    volumes: tuple[Volume, ...] = ()
+    builds: dict[str, Build] = {}
+    """Service name → how to build its image."""
+    contents: dict[str, bytes] = {}
+    """Digest → content of the configs and secrets that services mount."""
+    warnings: tuple[str, ...] = ()
+
+    def service(self, name: str) -> ServiceSpec | None:
+        return next((each for each in self.services if each.name == name), None)

@@ -1,0 +1,64 @@
+"""Where a service is, as one value: what decide says, what views show."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rollout.model.revision import Revision
+from rollout.model.state import MarkKind, TaskState, UpdateState
+from rollout.model.task import Task
+
+
+class Failure(Struct, frozen=True, kw_only=True):
+    """One slot's failure in this update: the task, what happened, and how long after what."""
+
+    slot: int
+    task_id: str
+    reason: str
+    """`exited 3 1.2s after start`, `unhealthy: …`, `not running after 10m0s`"""
+    at: float
+    deadline: bool = False
+
+
+class SlotStatus(Struct, frozen=True, kw_only=True):
+    slot: int
+    state: TaskState
+    """Of the task that matters: the new one once it is live, the old one until then."""
+    updated: bool
+    """Its live task has the definition asked for and runs."""
+    revision: int
+    """Of the task that matters; 0 where there is none."""
+    task: Task | None = None
+    note: str = ""
+    """`waiting for web.1`, `health: starting`, `exited 3`"""
+    since: float = 0.0
+    until: float | None = None
+    """When what it waits for is over at the latest."""
+
+
+class ServiceStatus(Struct, frozen=True, kw_only=True):
+    stack: str
+    service: str
+    revision: Revision
+    state: UpdateState | None
+    """None for a service that was never updated, as Swarm shows it."""
+    message: str
+    started_at: float | None
+    completed_at: float | None
+    slots: tuple[SlotStatus, ...]
+    batch: tuple[int, ...]
+    """The slots being replaced now."""
+    updated: int
+    total: int
+    running: int
+    desired: int
+    waiting_for: str = ""
+    """One sentence: `delay`, `web.3 to become healthy`, `monitor`."""
+    until: float | None = None
+    failures: tuple[Failure, ...] = ()
+    outcome: MarkKind | None = None
+    """Set when there is nothing left to do until somebody asks for something."""
+
+    @property
+    def at_rest(self) -> bool:
+        return self.outcome is not None

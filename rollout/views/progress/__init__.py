@@ -1,0 +1,1 @@
+"""Progress of a rollout: plain lines, JSON lines, or a live view."""
