@@ -46,7 +46,8 @@ class Store(Protocol):
 
 
 class Image(Struct, frozen=True, kw_only=True):
-    """An image made definite: a reference with a digest where a registry knows it, else a local id."""
+    """An image made definite: a reference with a digest where a registry knows it, else a local
+    id."""
 
     reference: str
     image_id: str = ""

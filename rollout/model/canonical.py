@@ -1,6 +1,7 @@
 """Specs as canonical JSON, and the digest of a task.
 
-Canonical: keys sorted, no white space, and nothing that equals its default.  So a field that a later
+Canonical: keys sorted, no white space, and nothing that equals its default.  So a field that a
+later
 version adds leaves the JSON, and with it the digest, of every spec that does not use it as it was.
 """
 

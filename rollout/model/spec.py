@@ -82,7 +82,8 @@ class Port(Struct, frozen=True, kw_only=True):
 
 
 class Mount(Struct, frozen=True, kw_only=True):
-    """`source` is a volume's name on the engine, a path on its host, or empty (anonymous, tmpfs)."""
+    """`source` is a volume's name on the engine, a path on its host, or empty (anonymous,
+    tmpfs)."""
 
     type: str
     target: str
@@ -255,7 +256,8 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     update: UpdateConfig = UpdateConfig()
     rollback: UpdateConfig = UpdateConfig()
     progress_deadline_s: float = 600.0
-    """How long one batch may take to become running before it has failed; 0: as long as it takes."""
+    """How long one batch may take to become running before it has failed; 0: as long as it
+    takes."""
     networks: tuple[Network, ...] = ()
     volumes: tuple[Volume, ...] = ()
     depends_on: dict[str, str] = {}

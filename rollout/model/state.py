@@ -68,5 +68,3 @@ class MarkKind(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     """A first deployment, or new slots only, that did not become stable: nothing to go back to."""
-    ROLLED_BACK = "rolled-back"
-    """Given up for an automatic rollback; the next revision is that rollback."""

@@ -1,0 +1,131 @@
+"""Batches: which slots are being replaced now, which come next, and when.
+
+    stop-first    prepare the batch ─▶ stop old ─▶ start new ─▶ running ┐
+    start-first   prepare the batch ─▶ start new ─▶ running ─▶ stop old ├─▶ delay ─▶ next batch
+                                                                               ┘
+No batch number is stored anywhere.  A slot that was begun and has not settled (it neither runs nor
+failed) is in flux; slots that settled after those were begun, or whose delay is not over, belong to
+the same batch.  With parallelism 3 and slots 1 and 2 begun, 1 already running: 1 in flux + 1 mate,
+so there is room for one more, whether the controller died between two stops or the parallelism was
+just raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from rollout.decide.failure import deadline_of, gave_up
+from rollout.decide.run import Run
+from rollout.decide.slots import Bucket, Slot
+from rollout.decide.world import Attempt
+from rollout.model.status import Failure
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    parallelism: int
+    in_flux: tuple[int, ...]
+    """Slots begun that have not settled."""
+    mates: tuple[int, ...]
+    """Slots of the same batch that have settled already."""
+    open_at: float
+    """When the next slots may be begun, as far as the delay says; in the past: now."""
+    settled_at: float
+    """When the last slot settled; 0 where none has."""
+    candidates: tuple[Slot, ...]
+    """Slots still to be begun, in order."""
+
+    @property
+    def room(self) -> int:
+        return max(self.parallelism - len(self.in_flux) - len(self.mates), 0)
+
+
+def batch_of(
+    members: tuple[Slot, ...],
+    run: Run,
+    now: float,
+    busy: Mapping[tuple[str, object], float],
+    attempts: Mapping[int, Attempt],
+    failures: Iterable[Failure],
+) -> Batch:
+    failed_at = {failure.slot: failure.at for failure in failures}
+    begun: dict[int, float] = {}
+    settled: dict[int, float] = {}
+    candidates: list[Slot] = []
+    for slot in members:
+        if (done_at := settled_at(slot, failed_at.get(slot.number))) is not None:
+            settled[slot.number] = done_at
+        elif (begun_at := _begun_at(slot, busy, now)) is not None:
+            begun[slot.number] = begun_at
+        elif _may_be_begun(slot, run, now, attempts):
+            candidates.append(slot)
+    last = max(settled.values(), default=0.0)
+    since = min(begun.values(), default=None)
+    mates = tuple(
+        sorted(
+            number
+            for number, at in settled.items()
+            if since is not None and (at > since or at + run.delay_s > now)
+        )
+    )
+    return Batch(
+        parallelism=run.parallelism or max(len(members), 1),
+        in_flux=tuple(sorted(begun)),
+        mates=mates,
+        open_at=0.0 if begun or not settled else last + run.delay_s,
+        settled_at=last,
+        candidates=tuple(sorted(candidates, key=_urgency)),
+    )
+
+
+def settled_at(slot: Slot, failed_at: float | None) -> float | None:
+    """When a slot was through: its new task ran, or the slot failed; None while it is not."""
+    if slot.first is None:
+        return failed_at
+    task = slot.first
+    if task.running_since is not None:
+        # A restart by Docker moves the start, never the moment when the slot was through.
+        return task.created_at if task.restarts else task.running_since
+    return failed_at
+
+
+def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) -> float | None:
+    if slot.first is not None:
+        return slot.first.started_at or slot.first.created_at
+    if slot.bucket is Bucket.VACATED:
+        return slot.last.finished_at if slot.last and slot.last.finished_at else now
+    under_way = [
+        busy[key]
+        for task in (*slot.old, *((slot.ready,) if slot.ready else ()))
+        if (key := ("task", task.container_id)) in busy
+    ]
+    return min(under_way, default=None)
+
+
+def _may_be_begun(slot: Slot, run: Run, now: float, attempts: Mapping[int, Attempt]) -> bool:
+    attempt = attempts.get(slot.number)
+    return attempt is None or not gave_up(attempt, run, now)
+
+
+def _urgency(slot: Slot) -> tuple[int, int]:
+    """Down first, then unhealthy: replacing those cannot cost availability.  Then ascending."""
+    if not slot.old:
+        return (0, slot.number)
+    well = any(task.running for task in slot.old)
+    return (2 if well else 1, slot.number)
+
+
+def latest_deadline(slots: Iterable[Slot], run: Run) -> float | None:
+    """The next moment at which a starting task will have taken too long."""
+    return min(
+        (
+            limit
+            for slot in slots
+            if slot.new is not None
+            and not slot.new.running
+            and slot.new.running_since is None
+            and (limit := deadline_of(slot.new, run)) is not None
+        ),
+        default=None,
+    )

@@ -1,0 +1,60 @@
+"""What is no longer needed: slots too many, stale Ready tasks, old history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout.decide.slots import Bucket, Slot
+from rollout.decide.view import View
+from rollout.model.action import Action, Remove, Stop
+from rollout.model.task import Task
+
+HISTORY = 5
+"""Tasks kept per slot, the live one included: Swarm's default."""
+
+
+def scale_down(view: View) -> Iterator[Action]:
+    """Slots too many: stopped, then removed with their history."""
+    for slot in view.extra:
+        up = [task for task in slot.tasks if task.alive]
+        if up:
+            yield from (Stop(task=task, cause="one slot too many") for task in up)
+        else:
+            yield from (Remove(task=task, cause="one slot too many") for task in slot.tasks)
+
+
+def sweep(view: View) -> Iterator[Action]:
+    """Ready tasks that nothing asks for any more.
+
+    Kept while the slot has nothing else: what was stopped for them says by their times that it was.
+    """
+    for slot in view.slots:
+        if slot.new is None and not slot.old:
+            continue
+        yield from (Remove(task=task, cause="no longer asked for") for task in slot.stale)
+        if slot.ready is None:
+            continue
+        if slot.new is not None or (
+            view.run.paused and slot.bucket in (Bucket.DIRTY, Bucket.FAILED)
+        ):
+            why = "update paused" if view.run.paused else "no longer asked for"
+            yield Remove(task=slot.ready, cause=why)
+
+
+def reap(view: View) -> Iterator[Action]:
+    """Ended tasks beyond the history limit, oldest first.  The run's first task in a slot stays
+    until the run is over: it is how the slot is judged."""
+    for slot in view.slots:
+        policy = view.run.target.spec.task.restart
+        limit = max(HISTORY, policy.max_attempts + 1)
+        surplus = len(slot.tasks) - limit
+        for task in slot.tasks:
+            if surplus <= 0:
+                break
+            if task.ended and not _is_evidence(view, slot, task):
+                surplus -= 1
+                yield Remove(task=task, cause="history limit")
+
+
+def _is_evidence(view: View, slot: Slot, task: Task) -> bool:
+    return task is slot.first and not view.run.finished

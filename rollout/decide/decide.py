@@ -1,0 +1,90 @@
+"""The decision: what to do next about one service, and when to look again.
+
+Pure: the same world gives the same answer, in the same order.  Nothing is remembered between two
+calls, so a controller that starts in the middle of anything goes on where the last one stopped.
+
+The order of the rules is the whole of it:
+
+    1. too many failures?  say so in the ledger (pause, or record the rollback)
+    2. what was begun is finished, whatever else is asked for
+    3. slots too many go, empty and lost ones are filled
+    4. paused, finished or told to stop: nothing new is begun
+    5. the next batch is made Ready, and begun when it is its turn
+    6. tasks that were watched long enough are Docker's to restart
+    7. nothing left: say so in the ledger
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rollout.decide import clean, repair, update, verdict
+from rollout.decide.batch import latest_deadline
+from rollout.decide.failure import gave_up, retry_at
+from rollout.decide.repair import unwatched
+from rollout.decide.status import status_of
+from rollout.decide.view import View, view_of
+from rollout.decide.world import Decision, World
+from rollout.model.action import Action, target_of
+
+
+def decide(world: World) -> Decision:
+    """What to do about a service now.  `world.revisions` must not be empty."""
+    view = view_of(world)
+    due = _once_each(_rules(view))
+    actions = tuple(action for action in due if not view.is_busy(target_of(action)))
+    wake_at = _wake_at(view)
+    at_rest = (
+        (view.run.paused or view.run.finished)
+        and not due
+        and not world.busy
+        and wake_at is None
+        and not view.batch.in_flux
+    )
+    return Decision(actions=actions, status=status_of(view, at_rest=at_rest), wake_at=wake_at)
+
+
+def _rules(view: View) -> Iterator[Action]:
+    open_run = not (view.run.paused or view.run.finished)
+    if open_run and view.acts_on_failure:
+        yield verdict.on_failure(view)
+        yield from update.carry_through(view)
+        return
+    yield from update.carry_through(view)
+    yield from clean.scale_down(view)
+    if not view.world.stopping:
+        yield from repair.fill(view)
+        yield from repair.restart(view)
+    if open_run and not view.world.stopping:
+        yield from update.begin_batch(view)
+        yield from update.prepare_next(view)
+    yield from repair.arm(view)
+    yield from clean.sweep(view)
+    yield from clean.reap(view)
+    if open_run and not view.world.stopping:
+        yield from verdict.at_the_end(view)
+
+
+def _once_each(actions: Iterable[Action]) -> tuple[Action, ...]:
+    """The first action on each target: never two on one container in one look."""
+    chosen: dict[tuple[str, object], Action] = {}
+    for action in actions:
+        chosen.setdefault(target_of(action), action)
+    return tuple(chosen.values())
+
+
+def _wake_at(view: View) -> float | None:
+    """The next moment at which the answer may change though nothing happens."""
+    times: list[float | None] = [latest_deadline(view.slots, view.run)]
+    times += [repair.restart_at(view, slot) for slot in view.slots]
+    for attempt in view.attempts.values():
+        if not gave_up(attempt, view.run, view.now):
+            times += [retry_at(attempt)]
+            if view.run.deadline_s:
+                times += [attempt.first_at + view.run.deadline_s]
+    if not unwatched(view):
+        times += [repair.arm_at(view, task) for slot in view.slots for task in slot.tasks]
+        times += [view.complete_at]
+        if view.batch.candidates:
+            times += [view.batch.open_at]
+    return min((at for at in times if at is not None and at > view.now), default=None)

@@ -1,0 +1,106 @@
+"""One run of an update: what it is about, since when, under which cadence.
+
+A run is the newest revision together with those just before it that asked for the same task and
+were
+never finished: `update --update-delay` in the middle of an update is a new revision of the same
+run,
+so failures already seen still count.  Resuming after a pause starts a run afresh, as Swarm does.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rollout.model.revision import Revision
+from rollout.model.spec import FailureAction, Order, UpdateConfig
+from rollout.model.state import MarkKind
+
+DEFAULT_MONITOR_S = 5.0
+"""Swarm's, when 0 or nothing is given."""
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    target: Revision
+    first: int
+    """Number of the run's first revision."""
+    since: float
+    """Tasks made before this moment are not of the run: when it was last resumed, else 0."""
+    slots_before: int
+    """How many slots the service had before the run: any above are new."""
+    parallelism: int
+    """0 means all."""
+    delay_s: float
+    monitor_s: float
+    final_monitor_s: float
+    action: FailureAction
+    ratio: float
+    order: Order
+    deadline_s: float
+
+    @property
+    def digest(self) -> str:
+        return self.target.digest
+
+    @property
+    def paused(self) -> bool:
+        return self.target.last_mark is MarkKind.PAUSED
+
+    @property
+    def finished(self) -> bool:
+        return self.target.last_mark in (MarkKind.COMPLETED, MarkKind.FAILED)
+
+
+def run_of(revisions: tuple[Revision, ...]) -> Run:
+    """The run that the newest revision stands for."""
+    target = revisions[-1]
+    first = len(revisions) - 1
+    while first > 0 and _goes_on(revisions[first - 1], revisions[first]):
+        first -= 1
+    cadence = target.spec.rollback if target.is_rollback else target.spec.update
+    monitor = cadence.monitor_s or DEFAULT_MONITOR_S
+    return Run(
+        target=target,
+        first=revisions[first].number,
+        since=max((m.at for m in target.marks if m.kind is MarkKind.RESUMED), default=0.0),
+        slots_before=revisions[first - 1].spec.slots if first else 0,
+        parallelism=cadence.parallelism,
+        delay_s=cadence.delay_s,
+        monitor_s=monitor,
+        final_monitor_s=_final_monitor(cadence, monitor),
+        action=cadence.failure_action,
+        ratio=cadence.max_failure_ratio,
+        order=cadence.order,
+        deadline_s=target.spec.progress_deadline_s,
+    )
+
+
+def last_completed(revisions: tuple[Revision, ...]) -> Revision | None:
+    """What an automatic rollback goes back to: the newest revision that once was complete and asks
+    for another task than the one that fails now."""
+    failing = revisions[-1].digest
+    return next(
+        (
+            each
+            for each in reversed(revisions[:-1])
+            if each.digest != failing and any(m.kind is MarkKind.COMPLETED for m in each.marks)
+        ),
+        None,
+    )
+
+
+def _goes_on(before: Revision, after: Revision) -> bool:
+    """`after` continues what `before` had begun: the same tasks, never finished nor paused."""
+    return (
+        before.digest == after.digest
+        and not before.marks
+        and before.is_rollback == after.is_rollback
+    )
+
+
+def _final_monitor(cadence: UpdateConfig, monitor: float) -> float:
+    """Swarm's rule for the last tasks, which no delay follows that would watch over them.
+
+    delay 4 s, monitor 2 s: the last batch is watched 4 + 1 = 5 s, so that a task that ends 3 s
+    after its start still counts; delay 2 s, monitor 5 s: 5 s.
+    """
+    return cadence.delay_s + 1.0 if cadence.delay_s >= monitor else monitor

@@ -1,0 +1,138 @@
+"""Each slot in exactly one bucket, from nothing but its containers.
+
+Buckets, of a slot that is wanted (`new` has the definition asked for, `old` another one):
+
+    UPDATED   a new task runs, no old one is left
+    OVERLAP   a new task runs, an old one too (start-first): the old one is to be stopped
+    STARTING  a new task is up but not running well yet
+    VACATED   the old one was stopped for a new one that is Ready: start it
+    FAILED    a new task of this run ended; nothing new is up
+    DIRTY     an old task is up, nothing new is
+    DOWN      an old task was the last one, and it is not up
+    LOST      the last task had the definition asked for, and it ended
+    VACANT    there is nothing, or only what was stopped on the way to something else
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from enum import StrEnum
+
+from msgspec import Struct
+
+from rollout.decide.run import Run
+from rollout.model.task import Task
+
+
+class Bucket(StrEnum):
+    UPDATED = "updated"
+    OVERLAP = "overlap"
+    STARTING = "starting"
+    VACATED = "vacated"
+    FAILED = "failed"
+    DIRTY = "dirty"
+    DOWN = "down"
+    LOST = "lost"
+    VACANT = "vacant"
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    number: int
+    bucket: Bucket
+    tasks: tuple[Task, ...] = ()
+    """All of the slot, oldest first."""
+    new: Task | None = None
+    """Up, with the definition asked for."""
+    old: tuple[Task, ...] = ()
+    """Up, with another definition, oldest first."""
+    surplus: tuple[Task, ...] = ()
+    """Up beside `new` with the same definition: one too many."""
+    ready: Task | None = None
+    stale: tuple[Task, ...] = ()
+    """Made Ready for what is no longer asked for, or twice."""
+    run: tuple[Task, ...] = ()
+    """Tasks of this run that were started, oldest first."""
+    last: Task | None = None
+    """The newest that ended."""
+    existed: bool = False
+    """It was there before this run began, so replacing it is part of the update."""
+
+    @property
+    def first(self) -> Task | None:
+        """The run's first task here: the one by which the run judges the slot."""
+        return self.run[0] if self.run else None
+
+
+def slots_of(tasks: Iterable[Task], run: Run) -> tuple[Slot, ...]:
+    """Every slot that has a container, in ascending order."""
+    by_slot: dict[int, list[Task]] = defaultdict(list)
+    for task in tasks:
+        by_slot[task.slot].append(task)
+    return tuple(_slot(number, by_slot[number], run) for number in sorted(by_slot))
+
+
+def vacant(number: int, run: Run) -> Slot:
+    return Slot(number=number, bucket=Bucket.VACANT, existed=number <= run.slots_before)
+
+
+def was_shut_down(slot: Slot, task: Task) -> bool:
+    """It ended after its successor had been made, so it was stopped for it (see `state_of`)."""
+    return any(
+        other.created_at > task.created_at and (task.finished_at or 0.0) >= other.created_at
+        for other in slot.tasks
+    )
+
+
+def _slot(number: int, found: list[Task], run: Run) -> Slot:
+    tasks = tuple(sorted(found, key=lambda task: (task.created_at, task.id)))
+    up = [task for task in tasks if task.alive]
+    new = [task for task in up if task.digest == run.digest]
+    # Of several, the one that runs longest well is kept.
+    new.sort(key=lambda task: (not task.running, task.created_at, task.id))
+    prepared = [task for task in tasks if task.prepared]
+    ready = [task for task in prepared if task.digest == run.digest]
+    slot = Slot(
+        number=number,
+        bucket=Bucket.VACANT,
+        tasks=tasks,
+        new=new[0] if new else None,
+        old=tuple(task for task in up if task.digest != run.digest),
+        surplus=tuple(new[1:]),
+        ready=ready[0] if ready else None,
+        stale=tuple(task for task in prepared if not ready or task is not ready[0]),
+        run=tuple(task for task in tasks if _is_of_run(task, run)),
+        last=next((task for task in reversed(tasks) if task.ended), None),
+        existed=number <= run.slots_before or any(task.revision < run.first for task in tasks),
+    )
+    return Slot(
+        **{name: getattr(slot, name) for name in slot.__struct_fields__ if name != "bucket"},
+        bucket=_bucket(slot, run),
+    )
+
+
+def _is_of_run(task: Task, run: Run) -> bool:
+    return (
+        not task.prepared
+        and task.digest == run.digest
+        and task.revision >= run.first
+        and task.created_at >= run.since
+    )
+
+
+def _bucket(slot: Slot, run: Run) -> Bucket:
+    if slot.new is not None:
+        if not slot.new.running:
+            return Bucket.STARTING
+        return Bucket.OVERLAP if slot.old else Bucket.UPDATED
+    if slot.run and slot.run[-1].ended:
+        return Bucket.FAILED
+    if slot.old:
+        return Bucket.DIRTY
+    if slot.last is None:
+        return Bucket.VACANT
+    if slot.ready is not None and (slot.last.finished_at or 0.0) >= slot.ready.created_at:
+        return Bucket.VACATED
+    if slot.last.digest != run.digest:
+        return Bucket.DOWN
+    return Bucket.VACANT if was_shut_down(slot, slot.last) else Bucket.LOST

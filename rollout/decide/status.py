@@ -1,0 +1,163 @@
+"""Where a service is, in words and numbers for people and machines."""
+
+from __future__ import annotations
+
+from rollout.decide.failure import deadline_of, describe_end
+from rollout.decide.repair import restart_at
+from rollout.decide.slots import Bucket, Slot
+from rollout.decide.update import next_batch
+from rollout.decide.verdict import completion_message
+from rollout.decide.view import View
+from rollout.model.state import Cause, Health, MarkKind, TaskState, UpdateState
+from rollout.model.status import ServiceStatus, SlotStatus
+from rollout.model.task import Task, state_of
+
+
+def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
+    target = view.run.target
+    state, message = _update_state(view)
+    waiting_for, until = _waiting(view)
+    last = target.marks[-1] if target.marks else None
+    done = last is not None and last.kind is MarkKind.COMPLETED
+    in_flux = view.batch.in_flux
+    return ServiceStatus(
+        stack=target.stack,
+        service=target.service,
+        revision=target,
+        state=state,
+        message=message,
+        started_at=_started_at(view) if state is not None else None,
+        completed_at=last.at if last is not None and done and state is not None else None,
+        slots=tuple(_slot_status(view, slot) for slot in view.slots),
+        batch=tuple(sorted((*in_flux, *view.batch.mates))),
+        updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
+        total=len(view.slots),
+        running=sum(1 for slot in view.slots if any(task.running for task in slot.tasks)),
+        desired=target.spec.slots,
+        waiting_for=waiting_for,
+        until=until,
+        failures=view.failures,
+        outcome=last.kind if at_rest and last is not None else None,
+    )
+
+
+def _update_state(view: View) -> tuple[UpdateState | None, str]:
+    target = view.run.target
+    back = target.is_rollback
+    last = target.marks[-1] if target.marks else None
+    match last.kind if last else None:
+        case MarkKind.COMPLETED if last is not None:
+            if not last.message:
+                return None, ""
+            state = UpdateState.ROLLBACK_COMPLETED if back else UpdateState.COMPLETED
+            return state, last.message
+        case MarkKind.PAUSED if last is not None:
+            return UpdateState.ROLLBACK_PAUSED if back else UpdateState.PAUSED, last.message
+        case MarkKind.FAILED:
+            return None, last.message if last else ""
+    if back:
+        return UpdateState.ROLLBACK_STARTED, target.message or "manually requested rollback"
+    if not completion_message(view):
+        return None, ""
+    return UpdateState.UPDATING, "update in progress"
+
+
+def _started_at(view: View) -> float:
+    """An automatic rollback is part of the update that failed, as in Swarm."""
+    target = view.run.target
+    if target.cause is Cause.AUTO_ROLLBACK and len(view.world.revisions) > 1:
+        return view.world.revisions[-2].created_at
+    return target.created_at
+
+
+def _waiting(view: View) -> tuple[str, float | None]:
+    """The one thing that the service waits for now, and until when at the latest."""
+    if view.run.finished or (view.run.paused and not view.batch.in_flux):
+        return "", None
+    service = view.run.target.service
+    starting = [slot for slot in view.slots if slot.bucket is Bucket.STARTING]
+    if starting:
+        names = ", ".join(f"{service}.{slot.number}" for slot in starting[:3])
+        more = f" and {len(starting) - 3} more" if len(starting) > 3 else ""
+        healthy = any(slot.new is not None and slot.new.has_healthcheck for slot in starting)
+        what = "to become healthy" if healthy else "to run"
+        task = starting[0].new
+        return f"{names}{more} {what}", deadline_of(task, view.run) if task else None
+    if view.batch.candidates:
+        if view.now < view.batch.open_at:
+            return "delay", view.batch.open_at
+        unready = [slot for slot in next_batch(view) if slot.ready is None]
+        if unready:
+            return f"{service}.{unready[0].number} to be ready", _ready_deadline(view, unready[0])
+        return "old tasks to stop", None
+    if view.now < view.complete_at and view.members:
+        return "monitor", view.complete_at
+    return "", None
+
+
+def _ready_deadline(view: View, slot: Slot) -> float | None:
+    attempt = view.attempts.get(slot.number)
+    if attempt is None or not view.run.deadline_s:
+        return None
+    return attempt.first_at + view.run.deadline_s
+
+
+def _slot_status(view: View, slot: Slot) -> SlotStatus:
+    task = _task_that_matters(slot)
+    note, until = _slot_note(view, slot, task)
+    return SlotStatus(
+        slot=slot.number,
+        state=_slot_state(slot, task),
+        updated=slot.bucket is Bucket.UPDATED,
+        revision=task.revision if task else 0,
+        task=task,
+        note=note,
+        since=_since(task),
+        until=until,
+    )
+
+
+def _task_that_matters(slot: Slot) -> Task | None:
+    if slot.new is not None:
+        return slot.new
+    if slot.bucket is Bucket.FAILED:
+        return slot.run[-1]
+    return slot.old[-1] if slot.old else slot.last or slot.ready
+
+
+def _slot_state(slot: Slot, task: Task | None) -> TaskState:
+    if slot.bucket is Bucket.VACATED:
+        return TaskState.READY
+    if task is None:
+        return TaskState.NEW
+    replaced_at = slot.ready.created_at if slot.ready else None
+    return state_of(task, replaced_at=replaced_at)
+
+
+def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | None]:
+    attempt = view.attempts.get(slot.number)
+    if attempt is not None and slot.ready is None and slot.new is None:
+        return attempt.error, None
+    if task is None:
+        return "", None
+    if task.ended:
+        due = restart_at(view, slot)
+        return describe_end(task), due if due is not None and due > view.now else None
+    if slot.bucket is Bucket.STARTING:
+        note = "" if task.health is Health.NONE else f"health: {task.health}"
+        if task.restarts:
+            note = f"restarted {task.restarts} times by Docker"
+        return note, deadline_of(task, view.run)
+    if any(view.is_busy(("task", old.container_id)) for old in slot.old):
+        return "stopping", None
+    if slot.ready is not None:
+        return "replacement ready", None
+    return "", None
+
+
+def _since(task: Task | None) -> float:
+    if task is None:
+        return 0.0
+    if task.ended:
+        return task.finished_at or task.created_at
+    return task.running_since or task.started_at or task.created_at

@@ -1,0 +1,85 @@
+"""The update itself: make the next batch Ready, begin it when it is its turn, carry it through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout.decide.failure import gave_up, retry_at
+from rollout.decide.slots import Bucket, Slot
+from rollout.decide.view import View
+from rollout.model.action import Action, Prepare, Start, Stop
+from rollout.model.revision import Revision
+from rollout.model.spec import Order
+
+
+def prepare_next(view: View) -> Iterator[Action]:
+    """The next batch is made Ready while this one is waited for."""
+    for slot in view.batch.candidates[: view.batch.parallelism]:
+        if slot.ready is None:
+            yield from prepare(view, slot, view.run.target, _why(view, slot))
+
+
+def begin_batch(view: View) -> Iterator[Action]:
+    """Once all tasks of the batch are Ready and the delay is over, take the step that shows."""
+    chosen = next_batch(view)
+    if view.now < view.batch.open_at or any(slot.ready is None for slot in chosen):
+        return
+    for slot in chosen:
+        cause = _why(view, slot)
+        if slot.old and view.run.order is Order.STOP_FIRST:
+            yield from (Stop(task=task, cause=cause) for task in slot.old)
+        elif slot.ready is not None:
+            yield Start(task=slot.ready, cause=cause)
+
+
+def next_batch(view: View) -> tuple[Slot, ...]:
+    """The slots to begin next, without those that must be held back."""
+    chosen = view.batch.candidates[: view.batch.room]
+    held = {slot.number for slot in held_back(view, chosen)}
+    return tuple(slot for slot in chosen if slot.number not in held)
+
+
+def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """Slots not to be begun, since a task of this run has failed and they hold the last that runs.
+
+    An operator's choice of parallelism may take all tasks down at once; going on after a failure
+    may not.  Swarm goes on until nothing runs (its recording s13).
+    """
+    if not view.failures or view.run.order is Order.START_FIRST:
+        return ()
+    ours = {slot.number for slot in chosen}
+    if any(task.slot not in ours for task in view.running()):
+        return ()
+    well = [slot for slot in chosen if any(task.running for task in slot.tasks)]
+    return tuple(well[-1:])
+
+
+def carry_through(view: View) -> Iterator[Action]:
+    """What was begun is finished: start what was vacated, stop what is replaced."""
+    for slot in view.slots:
+        cause = f"replaced by revision {view.run.target.number}"
+        if slot.bucket is Bucket.VACATED and slot.ready is not None:
+            yield Start(task=slot.ready, cause="its predecessor is down")
+        elif slot.bucket is Bucket.OVERLAP:
+            yield from (Stop(task=task, cause=cause) for task in slot.old)
+        yield from (Stop(task=task, cause="twice in its slot") for task in slot.surplus)
+        if slot.new is not None and slot.new.unhealthy:
+            yield Stop(task=slot.new, cause="unhealthy")
+
+
+def prepare(
+    view: View, slot: Slot, revision: Revision, cause: str, *, start: bool = False
+) -> Iterator[Action]:
+    attempt = view.attempts.get(slot.number)
+    if attempt is None or (
+        retry_at(attempt) <= view.now and not gave_up(attempt, view.run, view.now)
+    ):
+        yield Prepare(revision=revision, slot=slot.number, cause=cause, start=start)
+
+
+def _why(view: View, slot: Slot) -> str:
+    target = view.run.target
+    if slot.bucket is Bucket.DOWN:
+        return f"slot is down, revision {target.number}"
+    what = "rolled back to" if target.is_rollback else "updated to"
+    return f"{what} revision {target.restores or target.number}"

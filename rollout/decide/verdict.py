@@ -1,0 +1,97 @@
+"""How a run ends: too many failures, nothing left to do, or only what must be held back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout.decide.run import last_completed
+from rollout.decide.slots import Bucket, Slot
+from rollout.decide.update import next_batch
+from rollout.decide.view import View
+from rollout.model.action import LedgerAction, Note, Push
+from rollout.model.spec import FailureAction
+from rollout.model.state import Cause, MarkKind
+from rollout.model.status import Failure
+
+EARLY = "due to failure or early termination of task"
+
+
+def on_failure(view: View) -> LedgerAction:
+    """What the failure action asks for.  The newest failure is named, as it was the one too
+    many."""
+    failure = view.failures[-1]
+    run = view.run
+    if not view.replaces:
+        # New slots only, so there is nothing to pause or go back to.
+        return _note(view, MarkKind.FAILED, f"{_named(view, failure)} {failure.reason}", failure)
+    source = last_completed(view.world.revisions)
+    if run.action is FailureAction.ROLLBACK and not run.target.is_rollback and source is not None:
+        return Push(
+            source=source,
+            number=run.target.number + 1,
+            cause=Cause.AUTO_ROLLBACK,
+            message=f"update rolled back {EARLY} {_id(view, failure)}",
+        )
+    return _note(view, MarkKind.PAUSED, f"update paused {EARLY} {_id(view, failure)}", failure)
+
+
+def at_the_end(view: View) -> Iterator[LedgerAction]:
+    """The mark that says how the run ended, once there is nothing left to wait for."""
+    if not is_through(view):
+        return
+    left = _left_behind(view)
+    if left:
+        names = ", ".join(f"{view.run.target.service}.{slot.number}" for slot in left)
+        yield Note(
+            revision=view.run.target,
+            kind=MarkKind.PAUSED,
+            message=f"update paused: {names} kept, nothing else of the service would run",
+            reason="held",
+        )
+        return
+    yield Note(revision=view.run.target, kind=MarkKind.COMPLETED, message=completion_message(view))
+
+
+def completion_message(view: View) -> str:
+    """Swarm's; empty where no task was out of date, as Swarm then shows no update at all."""
+    if view.run.target.is_rollback:
+        return "rollback completed"
+    return "update completed" if view.replaces else ""
+
+
+def is_through(view: View) -> bool:
+    """Every slot is where it will be, and the last monitor window is over."""
+    if view.extra or view.batch.in_flux or view.now < view.complete_at:
+        return False
+    if view.batch.candidates and next_batch(view):
+        return False
+    return all(_is_settled(view, slot) for slot in view.slots)
+
+
+def _is_settled(view: View, slot: Slot) -> bool:
+    if slot.number in view.failed_slots or slot.bucket in (Bucket.UPDATED, Bucket.DIRTY):
+        return True
+    if slot.bucket in (Bucket.VACANT, Bucket.OVERLAP, Bucket.VACATED):
+        return False
+    if slot.bucket is Bucket.STARTING:
+        # A task that ran before and is not well now is its restart policy's business.
+        return slot.new is not None and slot.new.armed
+    return slot.bucket is not Bucket.DOWN
+
+
+def _left_behind(view: View) -> tuple[Slot, ...]:
+    """Slots that still have what the run was to replace."""
+    return tuple(slot for slot in view.slots if slot.old)
+
+
+def _note(view: View, kind: MarkKind, message: str, failure: Failure) -> Note:
+    reason = "deadline" if failure.deadline else "failure"
+    return Note(revision=view.run.target, kind=kind, message=message, reason=reason)
+
+
+def _named(view: View, failure: Failure) -> str:
+    return f"{view.run.target.service}.{failure.slot}"
+
+
+def _id(view: View, failure: Failure) -> str:
+    return failure.task_id or _named(view, failure)

@@ -1,0 +1,145 @@
+"""One service sorted out for the rules: the run, its slots, its failures, its batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from rollout.decide.batch import Batch, batch_of
+from rollout.decide.failure import failures_of, too_many
+from rollout.decide.run import Run, last_completed, run_of
+from rollout.decide.slots import Bucket, Slot, slots_of, vacant
+from rollout.decide.world import Attempt, World
+from rollout.model.revision import Revision
+from rollout.model.spec import FailureAction
+from rollout.model.status import Failure
+from rollout.model.task import Task
+
+_TO_REPLACE = (Bucket.DIRTY, Bucket.DOWN, Bucket.VACATED)
+
+
+class View(Struct, frozen=True, kw_only=True):
+    world: World
+    run: Run
+    slots: tuple[Slot, ...]
+    """Those that are wanted, ascending."""
+    extra: tuple[Slot, ...]
+    """Those beyond the number of replicas."""
+    members: tuple[Slot, ...]
+    """Slots that the run replaces; where it replaces none, those it adds."""
+    replaces: bool
+    """The run replaces tasks, so it is an update; else it only adds slots, or nothing."""
+    attempts: dict[int, Attempt]
+    failures: tuple[Failure, ...]
+    batch: Batch
+
+    @property
+    def now(self) -> float:
+        return self.world.now
+
+    @property
+    def acts_on_failure(self) -> bool:
+        """Enough slots have failed for the failure action; `continue` never counts."""
+        return self.run.action is not FailureAction.CONTINUE and too_many(
+            len(self.failures), len(self.members), self.run.ratio
+        )
+
+    @property
+    def failed_slots(self) -> frozenset[int]:
+        return frozenset(failure.slot for failure in self.failures)
+
+    @property
+    def settled_at(self) -> float:
+        """When the last slot of the run was through; the revision's own time where none was."""
+        return max(self.batch.settled_at, self.run.target.created_at)
+
+    @property
+    def complete_at(self) -> float:
+        """When the run is over if nothing else happens.
+
+        The last task running at 14.4 s, delay 2 s, monitor 1 s (so the final one is 3 s): 19.4 s.
+        A run that only adds slots knows no delay.
+        """
+        if not self.members:
+            return self.now
+        delay = self.run.delay_s if self.replaces else 0.0
+        watched = self.run.final_monitor_s if self.replaces else self.run.monitor_s
+        return self.batch.settled_at + delay + watched
+
+    def is_busy(self, target: tuple[str, object]) -> bool:
+        return target in self.world.busy
+
+    def old_revision(self) -> Revision:
+        """What the slots run that the run has not reached: the last completed definition."""
+        return last_completed(self.world.revisions) or self.run.target
+
+    def running(self) -> Iterator[Task]:
+        """Every task that runs well, of any definition."""
+        for slot in (*self.slots, *self.extra):
+            yield from (task for task in slot.tasks if task.running)
+
+
+def view_of(world: World) -> View:
+    run = run_of(world.revisions)
+    found = slots_of(world.tasks, run)
+    wanted, extra = _choose(found, run)
+    attempts = {each.slot: each for each in world.attempts if each.digest == run.digest}
+    replaced = tuple(
+        slot for slot in wanted if slot.existed and (slot.run or slot.bucket in _TO_REPLACE)
+    )
+    added = tuple(slot for slot in wanted if not slot.existed)
+    members = replaced or added
+    failures = failures_of(members, attempts, run, world.now, None)
+    handed_out_at = _handed_out_at(members, failures)
+    if handed_out_at is not None:
+        failures = failures_of(members, attempts, run, world.now, handed_out_at)
+    return View(
+        world=world,
+        run=run,
+        slots=wanted,
+        extra=extra,
+        members=members,
+        replaces=bool(replaced),
+        attempts=attempts,
+        failures=failures,
+        batch=batch_of(members, run, world.now, world.busy, attempts, failures),
+    )
+
+
+def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
+    """Which slots stay, filled up with the lowest free numbers, and which are one too many.
+
+    Swarm's order, and unhealthy before healthy: slots that do not run go first, then the highest.
+    3 of 1 2 3 4 5 where 2 is down: 1 3 4 stay, 2 and 5 go.
+    """
+    count = run.target.spec.slots
+    ranked = sorted(found, key=lambda slot: (not _runs(slot), slot.number))
+    kept = sorted(ranked[:count], key=lambda slot: slot.number)
+    extra = sorted(ranked[count:], key=lambda slot: slot.number)
+    taken = {slot.number for slot in found}
+    number = 1
+    while len(kept) < count:
+        if number not in taken:
+            kept.append(vacant(number, run))
+        number += 1
+    return tuple(sorted(kept, key=lambda slot: slot.number)), tuple(extra)
+
+
+def _runs(slot: Slot) -> bool:
+    """It is in service or on its way there: not a slot that is down or unhealthy."""
+    return any(task.alive and not task.unhealthy for task in slot.tasks) or (
+        slot.bucket is Bucket.VACATED
+    )
+
+
+def _handed_out_at(members: tuple[Slot, ...], failures: tuple[Failure, ...]) -> float | None:
+    """When the last slot of the run was begun; None while one is still to be."""
+    failed = {failure.slot for failure in failures}
+    times = []
+    for slot in members:
+        if slot.first is None and slot.number not in failed:
+            return None
+        if slot.first is not None:
+            times.append(slot.first.started_at or slot.first.created_at)
+    return max(times, default=None)

@@ -1,0 +1,48 @@
+"""What decide is given, and what it answers: frozen data both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from rollout.model.action import Action
+from rollout.model.revision import Revision
+from rollout.model.status import ServiceStatus
+from rollout.model.task import Task
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """A slot's replacement that could not be made Ready: how often, since when, why."""
+
+    slot: int
+    digest: str
+    count: int
+    first_at: float
+    last_at: float
+    error: str
+
+
+class World(Struct, frozen=True, kw_only=True):
+    """One service as it is asked for and as it is seen, at one moment of the engine's clock."""
+
+    revisions: tuple[Revision, ...]
+    """Oldest first, at least one: the newest is what is wanted."""
+    tasks: tuple[Task, ...]
+    """All of the service's containers, dead ones too, in any order."""
+    now: float
+    busy: Mapping[tuple[str, object], float] = {}
+    """What is being done now (`target_of` the action) → since when."""
+    attempts: tuple[Attempt, ...] = ()
+    stopping: bool = False
+    """The controller was asked to end: finish what is in flight, begin nothing."""
+
+
+class Decision(Struct, frozen=True, kw_only=True):
+    actions: tuple[Action, ...]
+    status: ServiceStatus
+    wake_at: float | None
+    """When to look again though nothing happened; None: an event will tell."""
+
+    def __str__(self) -> str:
+        return "\n".join(str(action) for action in self.actions)
