@@ -50,8 +50,8 @@ class Run(Struct, frozen=True, kw_only=True):
         return self.target.last_mark in (MarkKind.COMPLETED, MarkKind.FAILED)
 
 
-def run_of(revisions: tuple[Revision, ...]) -> Run:
-    """The run that the newest revision stands for."""
+def run_of(revisions: tuple[Revision, ...], deadline_s: float | None = None) -> Run:
+    """The run that the newest revision stands for; `deadline_s` replaces its own deadline."""
     target = revisions[-1]
     first = len(revisions) - 1
     while first > 0 and _goes_on(revisions[first - 1], revisions[first]):
@@ -70,7 +70,7 @@ def run_of(revisions: tuple[Revision, ...]) -> Run:
         action=cadence.failure_action,
         ratio=cadence.max_failure_ratio,
         order=cadence.order,
-        deadline_s=target.spec.progress_deadline_s,
+        deadline_s=target.spec.progress_deadline_s if deadline_s is None else deadline_s,
     )
 
 

@@ -30,6 +30,7 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         completed_at=last.at if last is not None and done and state is not None else None,
         slots=tuple(_slot_status(view, slot) for slot in view.slots),
         batch=tuple(sorted((*in_flux, *view.batch.mates))),
+        in_flux=in_flux,
         updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
         total=len(view.slots),
         running=sum(1 for slot in view.slots if any(task.running for task in slot.tasks)),

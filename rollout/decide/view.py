@@ -81,7 +81,7 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 def view_of(world: World) -> View:
-    run = run_of(world.revisions)
+    run = run_of(world.revisions, world.deadline_s)
     found = slots_of(world.tasks, run)
     wanted, extra = _choose(found, run)
     attempts = {each.slot: each for each in world.attempts if each.digest == run.digest}

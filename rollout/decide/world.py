@@ -34,6 +34,8 @@ class World(Struct, frozen=True, kw_only=True):
     busy: Mapping[tuple[str, object], float] = {}
     """What is being done now (`target_of` the action) → since when."""
     attempts: tuple[Attempt, ...] = ()
+    deadline_s: float | None = None
+    """Instead of the service's own progress deadline."""
     stopping: bool = False
     """The controller was asked to end: finish what is in flight, begin nothing."""
 

@@ -47,7 +47,9 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     completed_at: float | None
     slots: tuple[SlotStatus, ...]
     batch: tuple[int, ...]
-    """The slots being replaced now."""
+    """The slots being replaced now, those that are through already too."""
+    in_flux: tuple[int, ...]
+    """The slots of the batch that are not through."""
     updated: int
     total: int
     running: int

@@ -1,0 +1,247 @@
+"""The loop: observe, decide, act, observe, until every service of a stack is at rest.
+
+One driver holds the stack's lease and acts.  Any other command runs the same loop without acting:
+it sees and reports the same, since what it reports is derived from what it observes, and takes over
+as soon as the lease is free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event as Flag
+from threading import Lock
+from typing import Protocol
+
+from rollout.controller.events import events_between
+from rollout.controller.session import Look, Session, observe
+from rollout.controller.workers import Result, Workers
+from rollout.decide.decide import decide
+from rollout.decide.world import Attempt, Decision, World
+from rollout.errors import HeldError, InterruptedRolloutError
+from rollout.ledger.lease import Entry, Lease
+from rollout.model.action import Action, Note, Prepare, Push
+from rollout.model.event import Event, EventKind, Progress
+from rollout.model.revision import Revision
+from rollout.model.status import ServiceStatus
+
+POLL_S = 5.0
+"""How often to look though no event came: events may be lost, the truth is what is listed."""
+FOLLOW_POLL_S = 2.0
+
+Report = Callable[[Progress], None]
+
+
+class StopFlag(Protocol):
+    def is_set(self) -> bool: ...
+
+
+def drive(
+    session: Session,
+    stack: str,
+    *,
+    report: Report,
+    stop: StopFlag,
+    on_conflict: str = "follow",
+    timeout_s: float | None = None,
+    services: set[str] | None = None,
+    wake: Flag | None = None,
+) -> tuple[ServiceStatus, ...]:
+    """Bring every service of a stack to its newest revision, or follow whoever does.
+
+    `services`: whose end a follower waits for (None: all).  `timeout_s` replaces each service's
+    progress deadline.  Set `wake` after `stop` to have it noticed at once.
+    Returns how the services stand; raises HeldError (with `on_conflict="fail"`) where another holds
+    the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished.
+    """
+    driver = _Driver(session, stack, report, wake or Flag())
+    driver.timeout_s = timeout_s
+    try:
+        return driver.run(stop, services, follow=on_conflict == "follow")
+    finally:
+        driver.close()
+
+
+class _Driver:
+    def __init__(self, session: Session, stack: str, report: Report, wake: Flag) -> None:
+        self._session = session
+        self._stack = stack
+        self._report = report
+        self._wake = wake
+        self._lease = Lease(session.engine.store, stack, session.engine.now)
+        self._workers = Workers(self._do, wake.set)
+        self._attempts: dict[tuple[str, int], Attempt] = {}
+        self._before: dict[str, ServiceStatus] = {}
+        self._holder = ""
+        self._notes: list[Event] = []
+        self._ensuring = Lock()
+        self._ensured: set[str] = set()
+        self._watch = session.engine.watch(stack, wake.set)
+        self.timeout_s: float | None = None
+
+    def run(
+        self, stop: StopFlag, services: set[str] | None, *, follow: bool
+    ) -> tuple[ServiceStatus, ...]:
+        while True:
+            self._wake.clear()
+            stopping = stop.is_set()
+            # Before the look: what ended by now is in it, what ends later is still busy.
+            self._take_results(self._session.engine.now())
+            seen = observe(self._session, self._stack)
+            holder = self._lease.hold(seen.records)
+            if holder is not None and not follow:
+                raise HeldError(
+                    f"{self._stack} is held by {holder.holder}",
+                    hint="wait for it, or leave out --on-conflict fail to follow it",
+                )
+            decisions = self._decide(seen, stopping=stopping)
+            statuses = self._tell(decisions, seen, holder)
+            if holder is None:
+                self._act(decisions, seen.now)
+            if self._is_over(decisions, holder, services, stopping=stopping):
+                if stopping and not _all_at_rest(statuses):
+                    raise InterruptedRolloutError(f"{self._stack}: interrupted")
+                return tuple(
+                    each for each in statuses if services is None or each.service in services
+                )
+            self._wait(decisions, seen.now, holder)
+
+    def close(self) -> None:
+        self._watch.close()
+        self._workers.close()
+        self._lease.release()
+
+    def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
+        return {
+            service: decide(
+                World(
+                    revisions=history,
+                    tasks=seen.tasks_of(service),
+                    now=seen.now,
+                    busy=self._workers.busy(service, seen.now),
+                    attempts=tuple(
+                        attempt for (name, _), attempt in self._attempts.items() if name == service
+                    ),
+                    stopping=stopping,
+                    deadline_s=self.timeout_s,
+                )
+            )
+            for service, history in seen.book.items()
+        }
+
+    def _act(self, decisions: dict[str, Decision], now: float) -> None:
+        for service, decision in decisions.items():
+            for action in decision.actions:
+                self._workers.submit(service, action, now)
+
+    def _do(self, action: Action) -> None:
+        """One action, in a worker's thread."""
+        ledger = self._session.ledger
+        match action:
+            case Note():
+                ledger.note(action.revision, action.kind, action.message, action.reason)
+            case Push():
+                ledger.record(
+                    self._stack,
+                    action.source.spec,
+                    action.cause,
+                    restores=action.source.number,
+                    message=action.message,
+                    number=action.number,
+                )
+            case _:
+                if isinstance(action, Prepare):
+                    self._ensure(action.revision)
+                self._session.engine.act(action, ledger.contents(self._stack))
+
+    def _ensure(self, revision: Revision) -> None:
+        """Networks and volumes, once per revision: two at once would make a network twice."""
+        with self._ensuring:
+            if revision.digest not in self._ensured:
+                self._session.engine.ensure(revision.spec, self._stack)
+                self._ensured.add(revision.digest)
+
+    def _take_results(self, now: float) -> None:
+        for result in self._workers.results(now):
+            if isinstance(result.action, Prepare):
+                self._count(result, result.action, now)
+            if result.error is not None:
+                self._notes.append(
+                    Event(
+                        at=now,
+                        kind=EventKind.RETRY,
+                        stack=self._stack,
+                        service=result.service,
+                        text=f"{result.action}: {result.error}",
+                    )
+                )
+
+    def _count(self, result: Result, action: Prepare, now: float) -> None:
+        key = (result.service, action.slot)
+        if result.error is None:
+            self._attempts.pop(key, None)
+            return
+        before = self._attempts.get(key)
+        if before is not None and before.digest != action.revision.digest:
+            before = None
+        self._attempts[key] = Attempt(
+            slot=action.slot,
+            digest=action.revision.digest,
+            count=before.count + 1 if before else 1,
+            first_at=before.first_at if before else now,
+            last_at=now,
+            error=str(result.error),
+        )
+
+    def _tell(
+        self, decisions: dict[str, Decision], seen: Look, holder: Entry | None
+    ) -> tuple[ServiceStatus, ...]:
+        after = {service: decision.status for service, decision in decisions.items()}
+        events = (*self._notes, *events_between(self._before, after, seen.now))
+        name = holder.holder if holder else ""
+        if name != self._holder:
+            text = f"followed, driven by {name}" if name else "taken over"
+            lease = Event(at=seen.now, kind=EventKind.LEASE, stack=self._stack, text=text)
+            events = (lease, *events)
+        self._notes, self._before, self._holder = [], after, name
+        statuses = tuple(after.values())
+        self._report(
+            Progress(at=seen.now, stack=self._stack, services=statuses, events=events, holder=name)
+        )
+        return statuses
+
+    def _is_over(
+        self,
+        decisions: dict[str, Decision],
+        holder: Entry | None,
+        services: set[str] | None,
+        *,
+        stopping: bool,
+    ) -> bool:
+        if holder is not None:
+            if stopping:
+                return True
+            ours = [
+                each for name, each in decisions.items() if services is None or name in services
+            ]
+            return all(each.status.at_rest for each in ours)
+        if not self._workers.idle:
+            return False
+        if all(each.status.at_rest for each in decisions.values()):
+            return True
+        return stopping and not any(
+            each.actions or each.status.in_flux for each in decisions.values()
+        )
+
+    def _wait(self, decisions: dict[str, Decision], now: float, holder: Entry | None) -> None:
+        until = [now + (FOLLOW_POLL_S if holder else POLL_S)]
+        until += [each.wake_at for each in decisions.values() if each.wake_at is not None]
+        if self._lease.renew_at is not None:
+            until.append(self._lease.renew_at)
+        retry = self._workers.next_retry()
+        if retry is not None:
+            until.append(retry)
+        self._wake.wait(max(min(until) - now, 0.0) + 0.001)
+
+
+def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:
+    return all(status.at_rest for status in statuses)

@@ -1,0 +1,133 @@
+"""What happened between two looks: a pure comparison, so that whoever only follows sees the same
+events as whoever drives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rollout.model.event import Event, EventKind
+from rollout.model.state import Cause
+from rollout.model.status import ServiceStatus, SlotStatus
+
+_ANNOUNCED_WAITS = ("delay", "monitor")
+
+
+def events_between(
+    before: dict[str, ServiceStatus], after: dict[str, ServiceStatus], at: float
+) -> tuple[Event, ...]:
+    """Everything that changed, in the order in which it makes sense to be told."""
+    return tuple(
+        event
+        for service, status in after.items()
+        for event in _of_service(before.get(service), status, at)
+    )
+
+
+def _of_service(before: ServiceStatus | None, after: ServiceStatus, at: float) -> Iterator[Event]:
+    if before is None or before.revision.number != after.revision.number:
+        yield _event(after, at, EventKind.REVISION, text=_revision_text(after))
+    old_slots = {slot.slot: slot for slot in before.slots} if before else {}
+    old_batch = before.batch if before else ()
+    if after.batch and not set(after.batch) <= set(old_batch):
+        names = ", ".join(str(slot) for slot in after.batch)
+        yield _event(after, at, EventKind.BATCH, text=f"batch: slots {names}")
+    if before is not None:
+        for slot in after.slots:
+            yield from _of_slot(after, old_slots.get(slot.slot), slot, at)
+        for number in sorted(set(old_slots) - {slot.slot for slot in after.slots}):
+            yield _event(after, at, EventKind.TASK, slot=number, state="remove", text="removed")
+    known = {(each.slot, each.task_id) for each in before.failures} if before else set()
+    for failure in after.failures:
+        if (failure.slot, failure.task_id) not in known:
+            text = f"{after.service}.{failure.slot} failed: {failure.reason}"
+            yield Event(
+                at=at,
+                kind=EventKind.FAILURE,
+                stack=after.stack,
+                service=after.service,
+                revision=after.revision.number,
+                slot=failure.slot,
+                task=failure.task_id,
+                state="failed",
+                text=text,
+            )
+    yield from _of_wait(before, after, at)
+    if before is None or (before.state, before.message) != (after.state, after.message):
+        if after.state is not None:
+            yield _event(after, at, EventKind.UPDATE, state=after.state, text=after.message)
+        elif after.message:
+            yield _event(after, at, EventKind.UPDATE, state="failed", text=after.message)
+
+
+def _of_slot(
+    status: ServiceStatus, before: SlotStatus | None, after: SlotStatus, at: float
+) -> Iterator[Event]:
+    same_task = before is not None and _task_id(before) == _task_id(after)
+    if before is not None and same_task and before.state == after.state:
+        return
+    if after.task is None:
+        return
+    note = f": {after.note}" if after.note else ""
+    text = f"{status.service}.{after.slot} {after.state} (revision {after.revision}){note}"
+    yield _event(
+        status,
+        at,
+        EventKind.TASK,
+        slot=after.slot,
+        task=after.task.id,
+        state=after.state,
+        text=text,
+    )
+
+
+def _of_wait(before: ServiceStatus | None, after: ServiceStatus, at: float) -> Iterator[Event]:
+    if after.waiting_for not in _ANNOUNCED_WAITS or after.until is None:
+        return
+    if before is not None and (before.waiting_for, before.until) == (
+        after.waiting_for,
+        after.until,
+    ):
+        return
+    left = max(after.until - at, 0.0)
+    if after.waiting_for == "delay":
+        text = f"next batch in {left:.1f}s"
+    else:
+        text = f"watching for {left:.1f}s that tasks stay up"
+    yield _event(after, at, EventKind.WAIT, state=after.waiting_for, text=text)
+
+
+def _revision_text(status: ServiceStatus) -> str:
+    revision = status.revision
+    match revision.cause:
+        case Cause.ROLLBACK | Cause.AUTO_ROLLBACK:
+            what = f"{revision.cause} to revision {revision.restores}"
+        case _:
+            what = str(revision.cause)
+    return f"revision {revision.number}: {what}, {revision.spec.image or revision.spec.task.image}"
+
+
+def _task_id(slot: SlotStatus) -> str:
+    return slot.task.id if slot.task else ""
+
+
+def _event(
+    status: ServiceStatus,
+    at: float,
+    kind: EventKind,
+    *,
+    text: str,
+    slot: int = 0,
+    task: str = "",
+    state: str = "",
+) -> Event:
+    return Event(
+        at=at,
+        kind=kind,
+        stack=status.stack,
+        service=status.service,
+        revision=status.revision.number,
+        slot=slot,
+        task=task,
+        state=str(state),
+        text=text,
+    )

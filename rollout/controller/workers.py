@@ -1,0 +1,89 @@
+"""Actions under way: bounded threads for calls that block, their results as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+
+from msgspec import Struct
+
+from rollout.errors import RolloutError
+from rollout.model.action import Action, target_of
+
+THREADS = 32
+_PAUSE_S = 1.0
+"""How long a target is left alone after a call about it has failed."""
+
+Key = tuple[str, tuple[str, object]]
+"""Service and target of an action."""
+
+
+class Result(Struct, frozen=True, kw_only=True):
+    service: str
+    action: Action
+    error: RolloutError | None
+
+
+class Workers:
+    """Runs actions; `wake` is called, from a worker's thread, whenever one has ended.
+
+    An error that is not ours ends the controller: it is raised by `results`.
+    """
+
+    def __init__(self, run: Callable[[Action], None], wake: Callable[[], None]) -> None:
+        self._run = run
+        self._wake = wake
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="rollout")
+        self._ended: SimpleQueue[tuple[Result, BaseException | None]] = SimpleQueue()
+        self._busy: dict[Key, float] = {}
+        self._left_alone: dict[Key, float] = {}
+
+    def submit(self, service: str, action: Action, now: float) -> None:
+        self._busy[service, target_of(action)] = now
+        self._pool.submit(self._work, service, action)
+
+    def busy(self, service: str, now: float) -> dict[tuple[str, object], float]:
+        """What is under way for a service, or is left alone for a moment, and since when."""
+        self._left_alone = {key: at for key, at in self._left_alone.items() if at > now}
+        both = (*self._busy.items(), *self._left_alone.items())
+        return {target: since for (name, target), since in both if name == service}
+
+    @property
+    def idle(self) -> bool:
+        return not self._busy
+
+    def next_retry(self) -> float | None:
+        return min(self._left_alone.values(), default=None)
+
+    def results(self, now: float) -> list[Result]:
+        """What has ended since the last call."""
+        found: list[Result] = []
+        while True:
+            try:
+                result, fatal = self._ended.get_nowait()
+            except Empty:
+                return found
+            key = (result.service, target_of(result.action))
+            self._busy.pop(key, None)
+            if fatal is not None:
+                raise fatal
+            if result.error is not None:
+                self._left_alone[key] = now + _PAUSE_S
+            found.append(result)
+
+    def close(self) -> None:
+        """Wait for what is under way; begin nothing that still waits for a thread."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _work(self, service: str, action: Action) -> None:
+        error: RolloutError | None = None
+        fatal: BaseException | None = None
+        try:
+            self._run(action)
+        except RolloutError as known:
+            error = known
+        except BaseException as unknown:  # noqa: BLE001  raised again by the loop, in its thread
+            fatal = unknown
+        self._ended.put((Result(service=service, action=action, error=error), fatal))
+        self._wake()
