@@ -1,0 +1,1 @@
+"""`rollout config -c FILE...`: the file as it is read."""

@@ -1,0 +1,120 @@
+"""`rollout deploy -c FILE... [STACK]`: make the engine match the file.
+
+Everything that can be refused is refused before anything is recorded: the file, every image, every
+port.  Then each service whose definition changed gets a revision, and the stack is driven to rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from rollout.cli import options
+from rollout.cli.driving import Following, finish, following_of, say
+from rollout.cli.files import load_stack
+from rollout.cli.images import Policy, resolved
+from rollout.cli.prepare import check, ensure
+from rollout.cli.settings import Settings
+from rollout.cli.wiring import open_session
+from rollout.controller.remove import remove
+from rollout.controller.session import Session
+from rollout.model.labels import full_name
+from rollout.model.revision import Revision
+from rollout.model.spec import ServiceSpec
+from rollout.model.stack import Stack
+from rollout.model.state import Cause
+
+Recorded = Mapping[str, tuple[Revision, ...]]
+
+
+@click.command("deploy")
+@click.argument("stack", required=False)
+@options.compose_files
+@click.option("--prune", is_flag=True, help="Remove services that are no longer in the file.")
+@click.option(
+    "--resolve-image",
+    type=click.Choice(["always", "changed", "never"]),
+    default="always",
+    show_default=True,
+    help="When to ask which image a tag stands for.",
+)
+@click.option(
+    "--pull",
+    type=click.Choice(["always", "missing", "never"]),
+    help="When to ask a registry for it (default: the file's pull_policy, else always).",
+)
+@options.following
+@click.pass_obj
+def command(
+    settings: Settings,
+    /,
+    stack: str | None,
+    files: tuple[str, ...],
+    env_files: tuple[str, ...],
+    profiles: tuple[str, ...],
+    prune: bool,
+    resolve_image: str,
+    pull: str | None,
+    **values: Any,
+) -> int:
+    """Make the engine match Compose files, batch by batch as their update_config says.
+
+    STACK defaults to Compose's project name.  What is as the file says already is left alone.
+    """
+    following = following_of(**values)
+    wanted = load_stack(files, name=stack, env_files=env_files, profiles=profiles)
+    with open_session(settings) as session:
+        recorded = session.ledger.read(wanted.name)
+        policy = Policy(resolve=resolve_image, pull=pull or "")
+        specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]
+        changed = [spec for spec in specs if _newest(recorded, spec.name) != spec]
+        check(session.engine, changed, wanted.name)
+        session.ledger.put_contents(wanted.name, wanted.contents)
+        ensure(session.engine, specs, wanted.name)
+        _record(session, wanted, specs, recorded, following)
+        if prune:
+            _prune(session, wanted, recorded, following)
+        return finish(session, wanted.name, following)
+
+
+def _wanted(session: Session, spec: ServiceSpec, recorded: Recorded, policy: Policy) -> ServiceSpec:
+    """The file's definition with its image pinned and the count of forced updates carried on."""
+    newest = _newest(recorded, spec.name)
+    spec = resolved(session.engine, spec, newest, policy)
+    if newest is None:
+        return spec
+    return replace(spec, task=replace(spec.task, force=newest.task.force))
+
+
+def _newest(recorded: Recorded, service: str) -> ServiceSpec | None:
+    revisions = recorded.get(service)
+    return revisions[-1].spec if revisions else None
+
+
+def _record(
+    session: Session,
+    wanted: Stack,
+    specs: Sequence[ServiceSpec],
+    recorded: Recorded,
+    following: Following,
+) -> None:
+    changes = 0
+    for spec in specs:
+        revision = session.ledger.record(wanted.name, spec, Cause.DEPLOY)
+        if revision is None:
+            continue
+        changes += 1
+        verb = "Updating" if spec.name in recorded else "Creating"
+        name = full_name(wanted.name, spec.name)
+        say(following, f"{verb} service {name} (revision {revision.number})")
+    if not changes:
+        say(following, f"{wanted.name}: nothing changed")
+
+
+def _prune(session: Session, wanted: Stack, recorded: Recorded, following: Following) -> None:
+    gone = recorded.keys() - {spec.name for spec in wanted.services}
+    if gone:
+        remove(session, wanted.name, set(gone), tell=lambda text: say(following, text))

@@ -1,0 +1,143 @@
+"""Drive a stack to rest while showing it, then say how it ended, why, and what to type next."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from rollout.cli import sinks
+from rollout.cli.interrupt import Interruption
+from rollout.cli.syntax import duration
+from rollout.controller.drive import drive
+from rollout.controller.outcome import exit_code
+from rollout.controller.session import Session
+from rollout.errors import InterruptedRolloutError, RolloutError
+from rollout.model.labels import full_name
+from rollout.model.status import ServiceStatus
+from rollout.views.document import document_line
+from rollout.views.progress.writer import Writer
+from rollout.views.status import (
+    Words,
+    failure_lines,
+    result_line,
+    status_documents,
+    went_well,
+)
+
+_LAST_LINES = 5
+
+
+class Following(NamedTuple):
+    """The flags of `options.following`, checked."""
+
+    detach: bool
+    progress: str
+    timeout_s: float | None
+    on_conflict: str
+
+    @property
+    def chatty(self) -> bool:
+        """Lines for people belong on stdout."""
+        return self.progress in ("tty", "plain")
+
+
+def following_of(
+    *, detach: bool, progress: str, quiet: bool, timeout: str | None, on_conflict: str
+) -> Following:
+    """Raises UsageError."""
+    return Following(
+        detach=detach,
+        progress=sinks.choose(progress, quiet=quiet),
+        timeout_s=None if timeout is None else duration("timeout", timeout),
+        on_conflict=on_conflict,
+    )
+
+
+def say(following: Following, text: str) -> None:
+    """A line for the person at the keyboard, where one is wanted."""
+    if following.chatty:
+        Writer(sys.stdout).line(text)
+
+
+def finish(
+    session: Session, stack: str, following: Following, services: Sequence[str] | None = None
+) -> int:
+    """After a revision was recorded: drive it to rest, or with --detach say how to.
+
+    `services` are names within the stack; None means all.  The result is the exit code.
+    """
+    if following.detach:
+        target = full_name(stack, services[0]) if services and len(services) == 1 else stack
+        say(
+            following,
+            "recorded; nothing drives it until the next command: "
+            f"`rollout status {target} --wait` does",
+        )
+        return 0
+    return to_rest(session, stack, following, services)
+
+
+def to_rest(
+    session: Session, stack: str, following: Following, services: Sequence[str] | None = None
+) -> int:
+    sink = sinks.make(following.progress)
+
+    def interrupted() -> None:
+        print(  # noqa: T201
+            "\nrollout: finishing what is in flight; once more leaves at once", file=sys.stderr
+        )
+
+    try:
+        with Interruption(interrupted) as interruption:
+            statuses = drive(
+                session,
+                stack,
+                report=sink,
+                stop=interruption.stop,
+                wake=interruption.wake,
+                on_conflict=following.on_conflict,
+                timeout_s=following.timeout_s,
+                services=None if services is None else set(services),
+            )
+    except InterruptedRolloutError:
+        raise InterruptedRolloutError(
+            "interrupted, what was in flight is finished",
+            hint=f"`rollout status {stack} --wait` goes on",
+        ) from None
+    finally:
+        sink.close()
+    summarize(session, statuses, following)
+    return exit_code(statuses)
+
+
+def summarize(session: Session, statuses: Iterable[ServiceStatus], following: Following) -> None:
+    """Good news on stdout as the view wants it, bad news always on stderr."""
+    out, err = Writer(sys.stdout), Writer(sys.stderr)
+    statuses = tuple(statuses)
+    if following.progress == "json":
+        for fields in status_documents(statuses):
+            out.line(document_line({"event": "result", **fields}))
+    for status in statuses:
+        if went_well(status):
+            if following.chatty:
+                out.line(result_line(status))
+            continue
+        err.line(f"rollout: {result_line(status)}")
+        for line in failure_lines(status, last_words(session, status)):
+            err.line(line)
+
+
+def last_words(session: Session, status: ServiceStatus) -> Words:
+    """The last log lines of every failed task that is still there."""
+    wanted = {failure.task_id for failure in status.failures}
+    if not wanted:
+        return {}
+    try:
+        return {
+            task.id: session.engine.last_words(task, _LAST_LINES)
+            for task in session.engine.observe(status.stack)
+            if task.id in wanted
+        }
+    except RolloutError:
+        return {}

@@ -1,0 +1,55 @@
+"""Images made definite before a revision is recorded, so that every task of it runs the same."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from rollout.engine.protocol import Engine
+from rollout.errors import NotFoundError
+from rollout.model.spec import ServiceSpec
+
+
+class Policy(NamedTuple):
+    """`resolve`: always, changed or never ask what an image is; `pull`: always, missing or never
+    ask a registry, empty for what the file says.
+    """
+
+    resolve: str = "always"
+    pull: str = ""
+
+
+def resolved(
+    engine: Engine, spec: ServiceSpec, newest: ServiceSpec | None, policy: Policy
+) -> ServiceSpec:
+    """The spec with its image pinned.  `newest` is the last recorded one, where there is one.
+
+    Where the image as written is the same as before and need not be asked for again, what it was
+    resolved to then is kept, as Swarm does.  Raises NotFoundError where nobody has the image.
+    """
+    written = spec.image or spec.task.image
+    same = newest is not None and newest.image == written
+    if policy.resolve != "always" and same and newest is not None:
+        image, image_id = newest.task.image, newest.task.image_id
+    elif policy.resolve == "never":
+        return replace(spec, image=written)
+    else:
+        image, image_id = _ask(engine, written, spec.task.platform, _pull_policy(spec, policy))
+    task = replace(spec.task, image=image, image_id=image_id)
+    return replace(spec, image=written, task=task)
+
+
+def _pull_policy(spec: ServiceSpec, policy: Policy) -> str:
+    return policy.pull or spec.task.pull_policy or "always"
+
+
+def _ask(engine: Engine, image: str, platform: str, pull: str) -> tuple[str, str]:
+    if pull in ("missing", "if_not_present", "build"):
+        try:
+            found = engine.resolve(image, platform=platform, query=False)
+        except NotFoundError:
+            found = engine.resolve(image, platform=platform, query=True)
+    else:
+        found = engine.resolve(image, platform=platform, query=pull != "never")
+    return found.reference, found.image_id

@@ -1,0 +1,27 @@
+"""What must be true on the engine before a revision is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rollout.engine.protocol import Engine
+from rollout.errors import ConflictError
+from rollout.model.labels import full_name
+from rollout.model.spec import ServiceSpec
+
+
+def check(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:
+    """Raises ConflictError, one line a reason, where a service cannot run here."""
+    reasons = [
+        f"{full_name(stack, spec.name)}: {reason}"
+        for spec in specs
+        for reason in engine.check(spec, stack)
+    ]
+    if reasons:
+        raise ConflictError("\n".join(reasons))
+
+
+def ensure(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:
+    """Make the networks and volumes that services need."""
+    for spec in specs:
+        engine.ensure(spec, stack)

@@ -1,0 +1,53 @@
+"""`rollout rollback SERVICE [--to N]`: record an earlier definition again, and roll it out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rollout.cli import options
+from rollout.cli.driving import Following, finish, following_of, say
+from rollout.cli.prepare import ensure
+from rollout.cli.settings import Settings
+from rollout.cli.targets import ServiceTarget, find_service
+from rollout.cli.wiring import open_session
+from rollout.controller.session import Session
+from rollout.ledger.history import find, previous_of
+from rollout.model.state import Cause
+
+_MESSAGE = "manually requested rollback"
+
+
+@click.command("rollback")
+@click.argument("service")
+@click.option("--to", "number", type=click.IntRange(min=1), metavar="N", help="To that revision.")
+@options.following
+@click.pass_obj
+def command(settings: Settings, /, service: str, number: int | None, **values: Any) -> int:
+    """Go back to the previous definition of a service, or with --to to any recorded one.
+
+    Its cadence and its number of replicas come back with it.  Done twice, it is back and forth.
+    """
+    following = following_of(**values)
+    with open_session(settings) as session:
+        return roll_back(session, find_service(session, service), number, following)
+
+
+def roll_back(
+    session: Session, target: ServiceTarget, number: int | None, following: Following
+) -> int:
+    """`number` None means the previous definition.  Raises UsageError where there is none."""
+    source = previous_of(target.revisions) if number is None else find(target.revisions, number)
+    ensure(session.engine, [source.spec], target.stack)
+    revision = session.ledger.record(
+        target.stack, source.spec, Cause.ROLLBACK, restores=source.number, message=_MESSAGE
+    )
+    if revision is None:
+        say(following, f"{target.name}: is as revision {source.number} already")
+    else:
+        say(
+            following,
+            f"{target.name}: revision {revision.number} recorded, restores {source.number}",
+        )
+    return finish(session, target.stack, following, [target.service])

@@ -1,0 +1,54 @@
+"""`rollout scale SERVICE=N...`: set numbers of replicas."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from rollout.cli import options
+from rollout.cli.driving import finish, following_of, say
+from rollout.cli.settings import Settings
+from rollout.cli.targets import find_service
+from rollout.cli.wiring import open_session
+from rollout.errors import UsageError
+from rollout.model.spec import Mode
+from rollout.model.state import Cause
+
+
+@click.command("scale")
+@click.argument("targets", nargs=-1, required=True, metavar="SERVICE=N...")
+@options.following
+@click.pass_obj
+def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> int:
+    """Set how many replicas services have.
+
+    New slots get the newest definition; the highest slots go first, those that do not run before.
+    """
+    following = following_of(**values)
+    wanted = [parse(text) for text in targets]
+    with open_session(settings) as session:
+        found = [(find_service(session, name), count) for name, count in wanted]
+        for target, _ in found:
+            if target.newest.spec.mode is not Mode.REPLICATED:
+                raise UsageError(f"{target.name}: scale can only be used with replicated mode")
+        stacks: dict[str, list[str]] = {}
+        for target, count in found:
+            session.ledger.record(
+                target.stack, replace(target.newest.spec, replicas=count), Cause.SCALE
+            )
+            say(following, f"{target.name} scaled to {count}")
+            stacks.setdefault(target.stack, []).append(target.service)
+        codes = [finish(session, stack, following, services) for stack, services in stacks.items()]
+        return next((code for code in codes if code), 0)
+
+
+def parse(text: str) -> tuple[str, int]:
+    """`web=3` → web, 3.  Raises UsageError."""
+    name, equals, count = text.partition("=")
+    if not name or not equals:
+        raise UsageError(f'invalid scale specifier "{text}"', hint="use SERVICE=REPLICAS")
+    if not count.isascii() or not count.isdecimal():
+        raise UsageError(f"{name}: invalid replicas value {count}", hint="use a whole number")
+    return name, int(count)

@@ -1,0 +1,33 @@
+"""Which progress view a command gets."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from rollout.views.progress.lines import Lines
+from rollout.views.progress.plain import Plain
+from rollout.views.progress.sink import Quiet, Sink
+
+
+def choose(progress: str, *, quiet: bool) -> str:
+    """`tty`, `plain`, `json` or `quiet`: auto is tty on a terminal that can be redrawn."""
+    if quiet:
+        return "quiet"
+    if progress != "auto":
+        return progress
+    return "tty" if sys.stdout.isatty() and os.environ.get("TERM") != "dumb" else "plain"
+
+
+def make(kind: str) -> Sink:
+    match kind:
+        case "tty":
+            from rollout.views.progress.terminal import Terminal  # lazy: rich costs 120 ms
+
+            return Terminal(sys.stdout)
+        case "plain":
+            return Plain(sys.stdout)
+        case "json":
+            return Lines(sys.stdout)
+        case _:
+            return Quiet()

@@ -1,0 +1,65 @@
+"""`rollout update SERVICE`: change what the flags say, record it, roll it out."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import click
+
+from rollout.cli import options
+from rollout.cli.driving import finish, following_of, say
+from rollout.cli.edits import edit
+from rollout.cli.images import Policy, resolved
+from rollout.cli.prepare import check, ensure
+from rollout.cli.rollback import roll_back
+from rollout.cli.settings import Settings
+from rollout.cli.targets import find_service
+from rollout.cli.wiring import open_session
+from rollout.errors import UsageError
+from rollout.model.state import Cause
+
+
+@click.command("update")
+@click.argument("service")
+@options.update_flags
+@click.option("--no-resolve-image", is_flag=True, help="Take the image as this host knows it.")
+@click.option("--rollback", "back", is_flag=True, help="Go back to the previous definition.")
+@options.following
+@click.pass_obj
+def command(
+    settings: Settings,
+    /,
+    service: str,
+    no_resolve_image: bool,
+    back: bool,
+    **values: Any,
+) -> int:
+    """Change a service and roll the change out, as `docker service update` does.
+
+    Flags that are not given leave their part of the definition alone.  Without a change nothing is
+    recorded; an update that is not complete yet goes on.
+    """
+    flags = options.given(values)
+    following = following_of(
+        **{key: values[key] for key in ("detach", "progress", "quiet", "timeout", "on_conflict")}
+    )
+    if back and (flags or no_resolve_image):
+        raise UsageError("other flags may not be combined with --rollback")
+    with open_session(settings) as session:
+        target = find_service(session, service)
+        if back:
+            return roll_back(session, target, None, following)
+        spec = edit(target.newest.spec, flags, environ=os.environ)
+        if "image" in flags:
+            policy = Policy(resolve="never" if no_resolve_image else "always")
+            spec = resolved(session.engine, spec, None, policy)
+        if spec != target.newest.spec:
+            check(session.engine, [spec], target.stack)
+            ensure(session.engine, [spec], target.stack)
+        revision = session.ledger.record(target.stack, spec, Cause.UPDATE)
+        if revision is None:
+            say(following, f"{target.name}: nothing changed, revision {target.newest.number}")
+        else:
+            say(following, f"{target.name}: revision {revision.number} recorded")
+        return finish(session, target.stack, following, [target.service])
