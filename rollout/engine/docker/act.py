@@ -1,0 +1,265 @@
+"""One function per action.  Each is safe to repeat: what is done already is no error.
+
+To prepare is one call, `create`, where the image is there.  A container that needs more (files,
+further networks on an old engine) is created under a name that ends in `.preparing` and gets its
+own when all is in place: nobody takes it for Ready before, and one whose maker died is known.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from msgspec import Struct
+
+from rollout.engine.docker import translate
+from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.faults import LinkError, TimedOutError, one_line
+from rollout.engine.docker.images import Images
+from rollout.engine.docker.look import Look
+from rollout.engine.docker.mounts import file_archives
+from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
+from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.model import labels
+from rollout.model.action import Arm, Prepare, Remove, Start, Stop
+from rollout.model.revision import Revision
+from rollout.model.task import Task
+
+Contents = Callable[[str], bytes]
+
+_TRIES = 20
+_NO_RESTART: Json = {"Name": "no"}
+_REVIVING = ("always", "on-failure")
+"""Docker's restart policies under which a daemon restart starts a container that was stopped."""
+
+
+class _Taken(Struct, frozen=True):
+    """A container that had the name first."""
+
+    container: str
+    prepared: bool
+    alive: bool
+
+
+class Act:
+    """Safe to use from many threads, for different targets."""
+
+    def __init__(self, api: Api, look: Look, images: Images) -> None:
+        self._api = api
+        self._look = look
+        self._images = images
+        self._under_way: set[str] = set()
+
+    def prepare(self, action: Prepare, contents: Contents) -> None:
+        """Raises EngineError, and then leaves nothing behind."""
+        revision, slot = action.revision, action.slot
+        archives = file_archives(revision.spec.task, contents)
+        after = self._newest_in(revision, slot)
+        for _ in range(_TRIES):
+            task = translate.task_id(revision, slot, after)
+            made = translate.creation(
+                revision,
+                slot,
+                task,
+                api=self._api.version,
+                namespaces=self._namespaces(revision),
+            )
+            result = self._make(made, revision, archives)
+            if isinstance(result, _Taken) and not (result.prepared or result.alive):
+                after = task
+                continue
+            if action.start and not (isinstance(result, _Taken) and result.alive):
+                container = result.container if isinstance(result, _Taken) else result
+                self._start(container, revision.spec.task.post_start, made.name)
+            return
+        raise EngineError(f"{revision.service}.{slot}: no free name for a new task")
+
+    def start(self, action: Start) -> None:
+        """Raises NotFoundError where it is gone, EngineError where it cannot be started."""
+        task = action.task
+        spec = spec_of(task.spec)
+        self._start(task.container_id, spec.task.post_start if spec else (), task.name)
+
+    def stop(self, action: Stop) -> None:
+        """Returns when it is down, or when the engine takes too long: look again then."""
+        task = action.task
+        with contextlib.suppress(NotFoundError, TimedOutError):
+            failed_hook = self._run_pre_stop(task) if task.alive else ""
+            if task.armed:
+                self._disarm(task)
+            if task.alive:
+                self._api.stop(task.container_id, translate.grace_seconds(task.stop_grace_s))
+            if failed_hook:
+                raise EngineError(failed_hook)
+
+    def remove(self, action: Remove) -> None:
+        """Its anonymous volumes go with it.  Raises ConflictError while it runs."""
+        try:
+            self._api.remove(action.task.container_id)
+        except NotFoundError:
+            return
+        except ConflictError as error:
+            if "already in progress" not in error.message:
+                raise
+
+    def arm(self, action: Arm) -> None:
+        policy = translate.restart_policy(action.policy)
+        if policy is not None:
+            self._api.set_restart(action.task.container_id, policy)
+
+    def sweep(self, stack: str, service: str | None = None) -> None:
+        """Removes what a controller that died had only half made."""
+        for row in self._look.half_made(stack):
+            theirs = (row.get("Labels") or {}).get(labels.COMPOSE_SERVICE)
+            if service in (None, theirs) and name_of(row) not in self._under_way:
+                self._discard(row["Id"])
+
+    # -- preparing
+
+    def _newest_in(self, revision: Revision, slot: int) -> str:
+        tasks = [
+            task
+            for task in self._look.last(revision.stack)
+            if task.service == revision.service and task.slot == slot
+        ]
+        return max(tasks, key=lambda task: (task.created_at, task.id)).id if tasks else ""
+
+    def _make(
+        self,
+        made: translate.Creation,
+        revision: Revision,
+        archives: tuple[tuple[str, bytes], ...],
+    ) -> str | _Taken:
+        """The new container's id, or who has its name."""
+        if not made.later and not archives:
+            try:
+                return self._create(made.name, made, revision)
+            except ConflictError:
+                return self._taken(made.name)
+        name = made.name + HALF_MADE
+        with self._named_under_way(name):
+            container = self._create_half(name, made, revision)
+            try:
+                self._complete(container, made, archives)
+            except EngineError as error:
+                self._discard(container)
+                if isinstance(error, ConflictError):
+                    return self._taken(made.name)
+                raise
+            return container
+
+    def _create(self, name: str, made: translate.Creation, revision: Revision) -> str:
+        """Pulls the image only where the engine says that it is not there."""
+        try:
+            return self._api.create(name, made.config, made.platform)
+        except NotFoundError as error:
+            if "no such image" not in error.message.lower():
+                raise
+        self._images.fetch(revision.spec.task)
+        return self._api.create(name, made.config, made.platform)
+
+    def _create_half(self, name: str, made: translate.Creation, revision: Revision) -> str:
+        try:
+            return self._create(name, made, revision)
+        except ConflictError:
+            with contextlib.suppress(NotFoundError):
+                self._api.remove(name, force=True)
+            return self._create(name, made, revision)
+
+    def _complete(
+        self, container: str, made: translate.Creation, archives: tuple[tuple[str, bytes], ...]
+    ) -> None:
+        for network, endpoint in made.later.items():
+            try:
+                self._api.connect_network(network, container, endpoint)
+            except EngineError as error:
+                if "already exists in network" not in error.message:
+                    raise
+        for folder, tar in archives:
+            self._api.put_archive(container, folder, tar)
+        try:
+            self._api.rename(container, made.name)
+        except EngineError as error:
+            # The answer to a first try was lost: it has that name already.
+            if "same name as its current name" not in error.message:
+                raise
+
+    def _taken(self, name: str) -> _Taken:
+        raw = self._api.inspect(name)
+        state = raw["State"]
+        fresh = state["Status"] == "created" and not (state.get("ExitCode") or state.get("Error"))
+        alive = state["Status"] in ("running", "paused", "restarting")
+        return _Taken(raw["Id"], fresh, alive)
+
+    @contextlib.contextmanager
+    def _named_under_way(self, name: str) -> Iterator[None]:
+        self._under_way.add(name)
+        try:
+            yield
+        finally:
+            self._under_way.discard(name)
+
+    def _discard(self, container: str) -> None:
+        with contextlib.suppress(EngineError):  # the sweep comes by again
+            self._api.remove(container, force=True)
+
+    def _namespaces(self, revision: Revision) -> dict[str, str]:
+        """Service → container, for `network_mode: service:NAME` and the like."""
+        found = {}
+        for service in translate.service_namespaces(revision.spec):
+            running = [
+                task
+                for task in self._look.last(revision.stack)
+                if task.service == service and task.alive
+            ]
+            if not running:
+                raise NotFoundError(
+                    f"{revision.service} shares a namespace with {service}, which has no task",
+                    hint=f"deploy {service} first",
+                )
+            found[service] = min(running, key=lambda task: (task.slot, task.id)).container_id
+        return found
+
+    # -- starting and stopping
+
+    def _start(self, container: str, post_start: tuple[tuple[str, ...], ...], name: str) -> None:
+        try:
+            self._api.start(container)
+        except (LinkError, TimedOutError):
+            # Started twice, one that failed at once would get a second life: look first.
+            if parse_time(self._api.inspect(container)["State"].get("StartedAt")) is None:
+                self._api.start(container)
+        for command in post_start:
+            if failed := self._run_hook("post_start", command, container, name):
+                self._api.stop(container, 0)
+                raise EngineError(failed)
+
+    def _run_pre_stop(self, task: Task) -> str:
+        spec = spec_of(task.spec)
+        for command in spec.task.pre_stop if spec else ():
+            if failed := self._run_hook("pre_stop", command, task.container_id, task.name):
+                return failed
+        return ""
+
+    def _run_hook(self, kind: str, command: tuple[str, ...], container: str, name: str) -> str:
+        """What is wrong, empty where nothing is."""
+        try:
+            code, printed = self._api.execute(container, command)
+        except NotFoundError:
+            raise
+        except EngineError as error:
+            return f"{name}: {kind}: {error.message}"
+        if code == 0:
+            return ""
+        said = one_line(printed)[-200:]
+        return f"{name}: {kind} {command[0]} exited {code}" + (f": {said}" if said else "")
+
+    def _disarm(self, task: Task) -> None:
+        """Takes away a restart policy that would bring the task back after a daemon restart.
+
+        `unless-stopped` remembers a stop, so that it can stay where there is something to stop.
+        """
+        host = self._look.inspected(task.container_id)["HostConfig"]
+        policy = (host.get("RestartPolicy") or {}).get("Name", "")
+        if policy in _REVIVING or (policy == "unless-stopped" and not task.alive):
+            self._api.set_restart(task.container_id, _NO_RESTART)

@@ -1,0 +1,385 @@
+"""The engine's API, call by call: raw JSON in and out, our errors, time-outs and retries.
+
+The only module that imports the Docker SDK, and only its low-level client: its typed helpers lose
+fields.  What that client has no method for goes through its session (`exec`, `logs`, `pull`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from docker import APIClient, auth
+from docker.errors import APIError, DockerException
+from docker.types.daemon import CancellableStream
+from requests import Response
+from requests.adapters import HTTPAdapter
+
+from rollout.engine.docker.endpoint import Endpoint
+from rollout.engine.docker.faults import LINK_FAULTS, one_line, translate
+from rollout.engine.docker.retry import Again, OnRetry, retried
+from rollout.engine.docker.streams import frames, raise_pull_error
+from rollout.errors import EngineError, EngineUnavailableError
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+_SILENCE_S = 600.0
+"""How long a pull may say nothing: unpacking one large layer is silent."""
+_REGISTRY_S = 20.0
+
+
+class Stream(Generic[T]):
+    """What the engine sends until it ends, is lost, or is closed from another thread."""
+
+    def __init__(self, pieces: Iterator[T], answer: Response) -> None:
+        self._stream = CancellableStream(pieces, answer)
+
+    def __iter__(self) -> Iterator[T]:
+        # Cut off in the middle: requests wraps the fault, and half a line is no JSON.  A response
+        # that another thread closes loses its file under the reader.
+        with contextlib.suppress(*LINK_FAULTS, ValueError, AttributeError):
+            yield from self._stream
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):  # it had ended by itself
+            self._stream.close()
+
+
+class Api:
+    """Safe to use from many threads: the session's pool gives each call a connection of its own."""
+
+    def __init__(self, client: APIClient, endpoint: Endpoint, on_retry: OnRetry) -> None:
+        self._client = client
+        self._endpoint = endpoint
+        self.on_retry = on_retry
+        self.version = tuple(int(part) for part in client.api_version.split("."))
+        """`(1, 41)`"""
+
+    # -- containers
+
+    def containers(self, labels: Sequence[str], **filters: list[str]) -> list[Json]:
+        wanted = {"label": list(labels), **filters}
+        return self._many(
+            "list containers",
+            lambda: self._client.containers(all=True, filters=wanted),
+            Again.FAULTS,
+        )
+
+    def inspect(self, container: str) -> Json:
+        """By id or name.  Raises NotFoundError."""
+        return self._one(
+            f"inspect container {_short(container)}",
+            lambda: self._client.inspect_container(container),
+            Again.FAULTS,
+        )
+
+    def create(self, name: str, config: Json, platform: str = "") -> str:
+        """The container's id.  Raises ConflictError where the name is taken, which may be by an
+        earlier try of this very call, and NotFoundError where the image is not there.
+        """
+        made = self._do(
+            f"create {name}",
+            lambda: self._client.create_container_from_config(config, name, platform or None),
+            Again.LINK,
+        )
+        return str(made["Id"])
+
+    def start(self, container: str) -> None:
+        self._do(f"start {_short(container)}", lambda: self._client.start(container), Again.NOTHING)
+
+    def stop(self, container: str, grace_s: int) -> None:
+        """Returns when it has ended, at once where it had.  Raises TimedOutError when the engine
+        is still at it long after the grace period.
+        """
+        self._do(
+            f"stop {_short(container)}",
+            lambda: self._client.stop(container, timeout=grace_s),
+            Again.LINK,
+        )
+
+    def remove(self, container: str, *, force: bool = False) -> None:
+        """With its anonymous volumes; named ones stay."""
+        self._do(
+            f"remove {_short(container)}",
+            lambda: self._client.remove_container(container, v=True, force=force),
+            Again.FAULTS,
+        )
+
+    def rename(self, container: str, name: str) -> None:
+        self._do(
+            f"rename {_short(container)}", lambda: self._client.rename(container, name), Again.LINK
+        )
+
+    def set_restart(self, container: str, policy: Json) -> None:
+        body = {"RestartPolicy": policy}
+        self._do(
+            f"set the restart policy of {_short(container)}",
+            lambda: self._send("POST", f"/containers/{quote(container)}/update", body=body),
+            Again.FAULTS,
+        )
+
+    def put_archive(self, container: str, path: str, tar: bytes) -> None:
+        self._do(
+            f"copy files into {_short(container)}",
+            lambda: self._client.put_archive(container, path, tar),
+            Again.FAULTS,
+        )
+
+    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+        """Runs a command in a container: exit code and what it printed."""
+
+        def run() -> tuple[int, str]:
+            made = self._client.exec_create(container, list(command))
+            path = f"/exec/{made['Id']}/start"
+            answer = self._send("POST", path, body={"Detach": False, "Tty": False})
+            printed = b"".join(content for _, content in frames([answer.content]))
+            code = self._client.exec_inspect(made["Id"])["ExitCode"]
+            return int(code or 0), printed.decode(errors="replace")
+
+        result: tuple[int, str] = self._do(
+            f"run {command[0]} in {_short(container)}", run, Again.NOTHING
+        )
+        return result
+
+    # -- logs and events
+
+    def logs(
+        self, container: str, *, follow: bool, tail: int | None, since: float | None, tty: bool
+    ) -> Stream[tuple[str, bytes]]:
+        """Pieces of output, each with the name of its stream; each line begins with its time."""
+        query = {
+            "stdout": "1",
+            "stderr": "1",
+            "timestamps": "1",
+            "follow": "1" if follow else "0",
+            "tail": "all" if tail is None else str(tail),
+            **({} if since is None else {"since": f"{since:.9f}"}),
+        }
+        path = f"/containers/{quote(container)}/logs"
+        answer = self._do(
+            f"read the logs of {_short(container)}",
+            lambda: self._send("GET", path, params=query, follow=True),
+            Again.LINK,
+        )
+        pieces = answer.iter_content(None)
+        return Stream((("stdout", each) for each in pieces) if tty else frames(pieces), answer)
+
+    def events(self, filters: Mapping[str, list[str]]) -> Stream[Json]:
+        """Ends without a word when the connection is lost: look again then."""
+        query = {"filters": json.dumps(filters)}
+        answer = self._do(
+            "watch events",
+            lambda: self._send("GET", "/events", params=query, follow=True),
+            Again.NOTHING,
+        )
+        return Stream((json.loads(line) for line in answer.iter_lines() if line), answer)
+
+    # -- images
+
+    def image(self, reference: str) -> Json:
+        """Raises NotFoundError where the host does not have it."""
+        return self._one(
+            f"inspect image {reference}",
+            lambda: self._client.inspect_image(reference),
+            Again.FAULTS,
+        )
+
+    def distribution(self, reference: str) -> Json:
+        """What the registry says of an image."""
+        return self._one(
+            f"ask the registry for {reference}",
+            lambda: self._send(
+                "GET",
+                f"/distribution/{quote(reference, safe='/:')}/json",
+                headers=self._credentials(reference),
+                timeout_s=_REGISTRY_S,
+            ).json(),
+            Again.NOTHING,
+        )
+
+    def pull(self, reference: str, tag: str, platform: str = "") -> None:
+        """`tag` may be a digest.  Raises NotFoundError or EngineError with the registry's words."""
+        doing = f"pull {reference}{'@' if tag.startswith('sha256:') else ':'}{tag}"
+        query = {"fromImage": reference, "tag": tag, **({"platform": platform} if platform else {})}
+
+        def run() -> None:
+            answer = self._send(
+                "POST",
+                "/images/create",
+                params=query,
+                headers=self._credentials(reference),
+                timeout_s=_SILENCE_S,
+                stream=True,
+            )
+            for line in answer.iter_lines():
+                raise_pull_error(line, doing)
+
+        self._do(doing, run, Again.LINK)
+
+    # -- networks and volumes
+
+    def networks(self, **filters: list[str]) -> list[Json]:
+        return self._many(
+            "list networks", lambda: self._client.networks(filters=filters), Again.FAULTS
+        )
+
+    def create_network(self, config: Json) -> str:
+        """The network's id.  Raises ConflictError where the name is taken."""
+        answer = self._do(
+            f"create network {config['Name']}",
+            lambda: self._send("POST", "/networks/create", body=config).json(),
+            Again.LINK,
+        )
+        return str(answer["Id"])
+
+    def connect_network(self, network: str, container: str, endpoint: Json) -> None:
+        body = {"Container": container, "EndpointConfig": endpoint}
+        self._do(
+            f"connect {_short(container)} to network {network}",
+            lambda: self._send("POST", f"/networks/{quote(network, safe='')}/connect", body=body),
+            Again.LINK,
+        )
+
+    def remove_network(self, network: str) -> None:
+        self._do(
+            f"remove network {network}",
+            lambda: self._client.remove_network(network),
+            Again.FAULTS,
+        )
+
+    def volumes(self, **filters: list[str]) -> list[Json]:
+        return self._many(
+            "list volumes",
+            lambda: self._client.volumes(filters=filters).get("Volumes") or [],
+            Again.FAULTS,
+        )
+
+    def create_volume(self, config: Json) -> Json:
+        """The volume of that name, new or as it was."""
+        return self._one(
+            f"create volume {config['Name']}",
+            lambda: self._send("POST", "/volumes/create", body=config).json(),
+            Again.FAULTS,
+        )
+
+    def remove_volume(self, name: str) -> None:
+        self._do(f"remove volume {name}", lambda: self._client.remove_volume(name), Again.FAULTS)
+
+    # -- the engine itself
+
+    def info(self) -> Json:
+        return self._one("ask the engine about itself", self._client.info, Again.FAULTS)
+
+    def close(self) -> None:
+        self._client.close()
+
+    # -- inside
+
+    def _do(self, doing: str, call: Callable[[], Any], again: Again) -> Any:
+        def once() -> Any:
+            try:
+                return call()
+            except EngineError:
+                raise
+            except (DockerException, *LINK_FAULTS) as error:
+                raise translate(error, doing, self._endpoint) from error
+
+        return retried(once, again, self.on_retry)
+
+    def _one(self, doing: str, call: Callable[[], Any], again: Again) -> Json:
+        found: Json = self._do(doing, call, again)
+        return found
+
+    def _many(self, doing: str, call: Callable[[], Any], again: Again) -> list[Json]:
+        found: list[Json] = self._do(doing, call, again)
+        return found
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: Json | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float | None = None,
+        stream: bool = False,
+        follow: bool = False,
+    ) -> Response:
+        """A call that the SDK has no method for; `follow` reads for as long as there is more."""
+        answer = self._client.request(
+            method,
+            f"{self._client.base_url}/v{self._client.api_version}{path}",
+            params=params,
+            json=body,
+            headers=headers,
+            timeout=None if follow else timeout_s or self._client.timeout,
+            stream=stream or follow,
+        )
+        if answer.status_code >= 400:
+            raise APIError(answer.reason, response=answer, explanation=_explanation(answer))
+        return answer
+
+    def _credentials(self, reference: str) -> dict[str, str]:
+        """The header with the user's login to the image's registry, as the Docker CLI keeps it."""
+        registry, _ = auth.resolve_repository_name(reference.partition("@")[0])
+        header = auth.get_config_header(self._client, registry)
+        return {"X-Registry-Auth": header.decode()} if header else {}
+
+
+def new_client(
+    endpoint: Endpoint, adapter: HTTPAdapter, version: str, timeout_s: float
+) -> APIClient:
+    """A client that talks through `adapter` and has not talked yet."""
+    if endpoint.scheme == "tcp":
+        client = APIClient(endpoint.host, version, int(timeout_s), tls=endpoint.tls is not None)
+        _set_tls(client, endpoint)
+        client.mount("http://", adapter)
+        client.mount("https://", adapter)
+        return client
+    # The SDK wants to know only that it is a local socket; the adapter knows which way it goes.
+    client = APIClient("unix:///engine", version, int(timeout_s))
+    client.mount("http+docker://", adapter)
+    # Neither proxies nor .netrc have a say about a socket.
+    client.trust_env = False
+    return client
+
+
+def ping(client: APIClient, endpoint: Endpoint) -> str:
+    """The newest API version that the engine speaks.  Raises EngineUnavailableError."""
+    try:
+        answer = client.get(f"{client.base_url}/_ping", timeout=client.timeout)
+    except (DockerException, *LINK_FAULTS) as error:
+        raise translate(error, "reach the engine", endpoint) from error
+    version = answer.headers.get("Api-Version", "")
+    if not version:
+        said = one_line(answer.text)[:120] or f"HTTP {answer.status_code}"
+        raise EngineUnavailableError(
+            f"{endpoint}: what answers there is no Docker engine: {said}",
+            hint="check the address given with -H, --context or DOCKER_HOST",
+        )
+    return version
+
+
+def _set_tls(client: APIClient, endpoint: Endpoint) -> None:
+    if endpoint.tls is None:
+        return
+    client.verify = (endpoint.tls.ca or True) if endpoint.tls.verify else False
+    if endpoint.tls.cert and endpoint.tls.key:
+        client.cert = (endpoint.tls.cert, endpoint.tls.key)
+
+
+def _explanation(answer: Response) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.text
+
+
+def _short(container: str) -> str:
+    """An id as people know it; names as they are."""
+    return container[:12] if len(container) == 64 else container

@@ -1,0 +1,135 @@
+"""The engine that runs tasks as containers of one Docker daemon.
+
+endpoint ─▶ connect ─▶ api          which engine, how it is reached, its calls
+look, observe ─▶ tasks              what is
+act, translate, mounts, images      what is done
+watch, clock, store, logs, …        the rest of the protocol
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+
+from rollout.engine.docker.act import Act
+from rollout.engine.docker.api import Api
+from rollout.engine.docker.check import check
+from rollout.engine.docker.clock import EngineClock
+from rollout.engine.docker.connect import open_api
+from rollout.engine.docker.endpoint import find_endpoint
+from rollout.engine.docker.images import Images
+from rollout.engine.docker.logs import follow_logs, last_words, read_logs
+from rollout.engine.docker.look import Look
+from rollout.engine.docker.retry import OnRetry
+from rollout.engine.docker.store import VolumeStore
+from rollout.engine.docker.surroundings import clear, ensure
+from rollout.engine.docker.watch import EventWatch
+from rollout.engine.protocol import Contents, Image, LogLine
+from rollout.errors import EngineError
+from rollout.model import labels
+from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
+from rollout.model.spec import ServiceSpec
+from rollout.model.task import Task
+
+TIMEOUT_S = 60.0
+
+
+def _quiet(_error: EngineError, _pause_s: float) -> None: ...
+
+
+def connect(
+    host: str | None = None,
+    context: str | None = None,
+    timeout_s: float = TIMEOUT_S,
+    on_retry: OnRetry = _quiet,
+) -> DockerEngine:
+    """The engine of `-H` and `--context`, else of the environment, else of the default socket.
+
+    `timeout_s` is how long one call may be silent.  Raises UsageError for an address or context
+    that cannot be, EngineUnavailableError where nobody answers, or not to us.
+    """
+    endpoint = find_endpoint(host, context, os.environ)
+    return DockerEngine(open_api(endpoint, timeout_s, on_retry))
+
+
+class DockerEngine:
+    """Safe to use from many threads."""
+
+    name = "docker"
+    schedules = False
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._clock = EngineClock(api.info)
+        self._look = Look(api)
+        self._images = Images(api)
+        self._act = Act(api, self._look, self._images)
+        self.store = VolumeStore(api)
+
+    @property
+    def host(self) -> str:
+        return str(self._clock.info().get("Name") or "")
+
+    def report_retries(self, on_retry: OnRetry) -> None:
+        """Who is told when a call failed and is tried again: the error, the pause in seconds."""
+        self._api.on_retry = on_retry
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def stacks(self) -> tuple[str, ...]:
+        rows = self._api.containers([labels.STACK])
+        volumes = self._api.volumes(label=[labels.STACK, labels.RECORD])
+        found = {(each.get("Labels") or {}).get(labels.STACK, "") for each in (*rows, *volumes)}
+        return tuple(sorted(found - {""}))
+
+    def observe(self, stack: str) -> tuple[Task, ...]:
+        return self._look.tasks(stack)
+
+    def act(self, action: TaskAction, contents: Contents) -> None:
+        match action:
+            case Prepare():
+                self._act.prepare(action, contents)
+            case Start():
+                self._act.start(action)
+            case Stop():
+                self._act.stop(action)
+            case Remove():
+                self._act.remove(action)
+            case Arm():
+                self._act.arm(action)
+
+    def ensure(self, spec: ServiceSpec, stack: str) -> None:
+        """Also removes what a controller that died had only half made for the service."""
+        ensure(self._api, spec, stack)
+        self._act.sweep(stack, spec.name)
+
+    def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
+        return self._images.resolve(image, platform=platform, query=query)
+
+    def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+        return check(self._api, self._clock.info(), spec, stack)
+
+    def watch(self, stack: str | None, wake: Callable[[], None]) -> EventWatch:
+        return EventWatch(self._api, self._look, stack, wake)
+
+    def logs(
+        self,
+        tasks: tuple[Task, ...],
+        *,
+        follow: bool = False,
+        tail: int | None = None,
+        since: float | None = None,
+    ) -> Iterator[LogLine]:
+        read = follow_logs if follow else read_logs
+        return read(self._api, self._look, tasks, tail=tail, since=since)
+
+    def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
+        return last_words(self._api, self._look, task, lines)
+
+    def clear(self, stack: str) -> None:
+        self._act.sweep(stack)
+        clear(self._api, stack)
+
+    def close(self) -> None:
+        self._api.close()

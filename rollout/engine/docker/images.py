@@ -1,0 +1,139 @@
+"""Images: what a reference is made of, making it definite, and getting it onto the host.
+
+`127.0.0.1:5000/app:v1@sha256:…` is repository `127.0.0.1:5000/app`, tag `v1` and a digest.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from msgspec import Struct
+
+from rollout.engine.docker.api import Api, Json
+from rollout.engine.protocol import Image
+from rollout.errors import EngineError, NotFoundError
+from rollout.model.spec import TaskSpec
+
+_SILENT_FOR_S = 30.0
+"""How long a registry that did not answer is not asked again."""
+_SAID_NO = ("not found", "unknown", "denied", "unauthorized", "does not exist", "authentication")
+
+
+class Reference(Struct, frozen=True):
+    repository: str
+    tag: str
+    digest: str
+
+    @property
+    def registry(self) -> str:
+        first, slash, _ = self.repository.partition("/")
+        named = slash and ("." in first or ":" in first or first == "localhost")
+        return first if named else "docker.io"
+
+    @property
+    def short(self) -> str:
+        """The repository as the engine lists it."""
+        return self.repository.removeprefix("docker.io/").removeprefix("library/")
+
+    def pinned(self, digest: str) -> str:
+        return (
+            f"{self.repository}:{self.tag}@{digest}" if self.tag else f"{self.repository}@{digest}"
+        )
+
+
+def parse_reference(image: str) -> Reference:
+    name, _, digest = image.partition("@")
+    head, slash, last = name.rpartition("/")
+    last, _, tag = last.partition(":")
+    return Reference(f"{head}{slash}{last}", tag or ("" if digest else "latest"), digest)
+
+
+class Images:
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._lock = threading.Lock()
+        self._silent: dict[str, tuple[float, str]] = {}
+
+    def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
+        """The image with its digest; from its registry, else from this host.  With `query` off,
+        the other way round.  Raises NotFoundError.
+        """
+        reference = parse_reference(image)
+        if reference.digest or image.startswith("sha256:"):
+            return Image(reference=image)
+        if query:
+            found, why = self._remote(image, reference, platform)
+            found = found or self._local(image, reference)
+        else:
+            found, why = self._local(image, reference), ""
+            if found is None:
+                found, why = self._remote(image, reference, platform)
+        if found is None:
+            raise NotFoundError(
+                f"no such image: {image}: neither in its registry nor on this host",
+                hint=why or "check its name, and that it was pushed",
+            )
+        return found
+
+    def fetch(self, spec: TaskSpec) -> None:
+        """Pulls what a task needs.  Raises NotFoundError or EngineError."""
+        if spec.image_id:
+            raise NotFoundError(
+                f"no such image: {spec.image}: {spec.image_id[:19]} is no longer on this host",
+                hint="build it again, or push it to a registry",
+            )
+        if spec.pull_policy == "never":
+            raise NotFoundError(
+                f"no such image on this host: {spec.image}",
+                hint="pull_policy is never: pull or build it by hand",
+            )
+        reference = parse_reference(spec.image)
+        self._api.pull(reference.repository, reference.digest or reference.tag, spec.platform)
+
+    def _remote(self, image: str, reference: Reference, platform: str) -> tuple[Image | None, str]:
+        """The image as its registry has it, or why it could not say."""
+        if said := self._known_silent(reference.registry):
+            return None, said
+        try:
+            answer = self._api.distribution(image)
+        except EngineError as error:
+            said = f"{reference.registry}: {error.message.partition(f'{image}: ')[2]}"
+            if not any(word in said.lower() for word in _SAID_NO):
+                with self._lock:
+                    self._silent[reference.registry] = (time.monotonic(), said)
+            return None, said
+        if platform and not _offers(answer, platform):
+            offered = ", ".join(sorted(map(_platform, answer.get("Platforms") or [])))
+            raise NotFoundError(
+                f"{image} is not there for platform {platform}", hint=f"it is for {offered}"
+            )
+        return Image(reference=reference.pinned(answer["Descriptor"]["digest"])), ""
+
+    def _local(self, image: str, reference: Reference) -> Image | None:
+        try:
+            found = self._api.image(image)
+        except NotFoundError:
+            return None
+        for known in found.get("RepoDigests") or []:
+            repository, _, digest = str(known).partition("@")
+            if parse_reference(repository).short == reference.short:
+                return Image(reference=reference.pinned(digest))
+        return Image(reference=image, image_id=str(found["Id"]))
+
+    def _known_silent(self, registry: str) -> str:
+        with self._lock:
+            at, said = self._silent.get(registry, (float("-inf"), ""))
+        return said if time.monotonic() - at < _SILENT_FOR_S else ""
+
+
+def _platform(offered: Json) -> str:
+    parts = (offered.get("os"), offered.get("architecture"), offered.get("variant"))
+    return "/".join(str(part) for part in parts if part)
+
+
+def _offers(answer: Json, platform: str) -> bool:
+    offered = [_platform(each) for each in answer.get("Platforms") or []]
+    return not offered or any(
+        each == platform or each.startswith(f"{platform}/") for each in offered
+    )

@@ -1,0 +1,156 @@
+"""Looking at a stack with as few calls as can be: one list, and an inspect of what has changed.
+
+An inspect is kept for as long as a watch is open that would have told of a change, and the list
+shows the container as it was.  While nobody watches, or after the watch was lost, all is looked at
+anew; so is, now and then, whatever runs.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from msgspec import Struct
+
+from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.observe import (
+    Seen,
+    fingerprint,
+    is_half_made,
+    is_task,
+    task_of,
+)
+from rollout.errors import NotFoundError
+from rollout.model import labels
+from rollout.model.task import Task
+
+_TRUST_S = 30.0
+_PARALLEL = 8
+
+
+class _Known(Struct, frozen=True):
+    fingerprint: tuple[str, ...]
+    inspected: Json
+    looked_at: float
+
+
+class Look:
+    """Safe to use from many threads."""
+
+    def __init__(self, api: Api, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._known: dict[str, _Known] = {}
+        self._seen: dict[str, Seen] = {}
+        self._in_flight: dict[str, bool] = {}
+        self._watches = 0
+        self._last: dict[str, tuple[Task, ...]] = {}
+
+    def tasks(self, stack: str) -> tuple[Task, ...]:
+        """Sorted by service, slot and creation."""
+        rows = [row for row in self.rows(stack) if is_task(row)]
+        inspected = self._inspect_all(rows)
+        tasks = []
+        for row in rows:
+            raw = inspected.get(row["Id"])
+            if raw is None:
+                continue
+            with self._lock:
+                task, self._seen[row["Id"]] = task_of(row, raw, self._seen.get(row["Id"], Seen()))
+            tasks.append(task)
+        tasks.sort(key=lambda task: (task.service, task.slot, task.created_at, task.id))
+        self._forget(stack, tuple(tasks))
+        return tuple(tasks)
+
+    def last(self, stack: str) -> tuple[Task, ...]:
+        """The tasks as they were last looked at; looks now where nobody has yet."""
+        with self._lock:
+            known = self._last.get(stack)
+        return self.tasks(stack) if known is None else known
+
+    def half_made(self, stack: str) -> list[Json]:
+        """Rows of containers that somebody began to prepare; who did may have died."""
+        return [row for row in self.rows(stack) if is_half_made(row)]
+
+    def rows(self, stack: str) -> list[Json]:
+        return self._api.containers([f"{labels.COMPOSE_PROJECT}={stack}"])
+
+    def inspected(self, container: str) -> Json:
+        """What is known of a container, else what the engine says now.  Raises NotFoundError."""
+        with self._lock:
+            known = self._known.get(container)
+            if known is not None and self._trusted(known):
+                return known.inspected
+        return self._api.inspect(container)
+
+    # -- told by the watch
+
+    def watched(self, open_watches: int) -> None:
+        """One watch more (1) or less (-1).  A new one has missed what was before it."""
+        with self._lock:
+            self._watches += open_watches
+            self._known.clear()
+
+    def changed(self, container: str) -> None:
+        with self._lock:
+            self._known.pop(container, None)
+            if container in self._in_flight:
+                self._in_flight[container] = False
+
+    # -- inside
+
+    def _inspect_all(self, rows: list[Json]) -> dict[str, Json]:
+        result: dict[str, Json] = {}
+        stale = []
+        with self._lock:
+            for row in rows:
+                known = self._known.get(row["Id"])
+                if (
+                    known is not None
+                    and known.fingerprint == fingerprint(row)
+                    and self._trusted(known)
+                ):
+                    result[row["Id"]] = known.inspected
+                else:
+                    stale.append(row)
+        if len(stale) <= _PARALLEL:
+            found = [self._inspect(row) for row in stale]
+        else:
+            with ThreadPoolExecutor(_PARALLEL, thread_name_prefix="inspect") as pool:
+                found = list(pool.map(self._inspect, stale))
+        result.update((raw["Id"], raw) for raw in found if raw is not None)
+        return result
+
+    def _inspect(self, row: Json) -> Json | None:
+        container, at = row["Id"], self._monotonic()
+        with self._lock:
+            self._in_flight[container] = True
+        try:
+            raw = self._api.inspect(container)
+        except NotFoundError:
+            raw = None
+        with self._lock:
+            # What a change has overtaken on its way is good for this look, not for the next.
+            up_to_date = self._in_flight.pop(container, False)
+            if raw is not None and self._watches and up_to_date:
+                self._known[container] = _Known(fingerprint(row), raw, at)
+        return raw
+
+    def _trusted(self, known: _Known) -> bool:
+        if not self._watches:
+            return False
+        at_rest = known.inspected["State"]["Status"] in ("exited", "created", "dead")
+        return at_rest or self._monotonic() - known.looked_at < _TRUST_S
+
+    def _forget(self, stack: str, tasks: tuple[Task, ...]) -> None:
+        """Memory does not grow: what was in the stack and is no more is dropped."""
+        with self._lock:
+            here = {task.container_id for task in tasks}
+            for task in self._last.get(stack, ()):
+                if task.container_id not in here:
+                    self._known.pop(task.container_id, None)
+                    self._seen.pop(task.container_id, None)
+            self._last[stack] = tasks

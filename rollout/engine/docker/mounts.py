@@ -1,0 +1,143 @@
+"""Mounts as the engine wants them, and configs and secrets as files to be put into a container.
+
+A bind mount whose host path may be created goes the old way (`Binds`) on engines before API 1.42:
+their `Mounts` cannot create it.  So does one with an SELinux label, on all of them.
+"""
+
+from __future__ import annotations
+
+import io
+import posixpath
+import tarfile
+from collections.abc import Callable
+from typing import Any
+
+from rollout.errors import EngineError
+from rollout.model.spec import FileMount, Mount, TaskSpec
+
+Json = dict[str, Any]
+
+_CREATE_MOUNTPOINT = (1, 42)
+_SUBPATH = (1, 45)
+
+
+def binds_and_mounts(spec: TaskSpec, api: tuple[int, ...]) -> tuple[list[str], list[Json]]:
+    """`HostConfig.Binds` and `HostConfig.Mounts`."""
+    old_way = [each for each in spec.mounts if _needs_binds(each, api)]
+    mounts = [_mount(each, api) for each in spec.mounts if each not in old_way]
+    return [_bind(each) for each in old_way], mounts + _file_volumes(spec)
+
+
+def file_archives(
+    spec: TaskSpec, contents: Callable[[str], bytes]
+) -> tuple[tuple[str, bytes], ...]:
+    """Configs and secrets as tar archives, each with the folder it is to be unpacked in."""
+    if not spec.files:
+        return ()
+    if not spec.read_only:
+        return (("/", _tar([(each.target.lstrip("/"), each) for each in spec.files], contents)),)
+    # A read-only root takes nothing: each folder is a volume there, and is unpacked by itself.
+    return tuple(
+        (
+            folder,
+            _tar(
+                [
+                    (posixpath.basename(each.target), each)
+                    for each in spec.files
+                    if posixpath.dirname(each.target) == folder
+                ],
+                contents,
+            ),
+        )
+        for folder in _folders(spec)
+    )
+
+
+def _tar(files: list[tuple[str, FileMount]], contents: Callable[[str], bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, file in files:
+            content = contents(file.digest)
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            entry.mode = file.mode
+            entry.uid, entry.gid = _number(file.uid, file), _number(file.gid, file)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def _number(text: str, file: FileMount) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise EngineError(
+            f'{file.kind} {file.source}: "{text}" is not a user or group id', hint="use a number"
+        ) from None
+
+
+def _folders(spec: TaskSpec) -> list[str]:
+    return sorted({posixpath.dirname(each.target) for each in spec.files})
+
+
+def _file_volumes(spec: TaskSpec) -> list[Json]:
+    """Anonymous volumes for the folders of configs and secrets under a read-only root.  The engine
+    copies into them what the image has there.
+    """
+    if not (spec.read_only and spec.files):
+        return []
+    taken = {each.target for each in spec.mounts}
+    if "/" in _folders(spec):
+        raise EngineError(
+            "a read-only service cannot have a config or secret directly under /",
+            hint="mount it in a folder, for example /run/secrets",
+        )
+    return [
+        {"Type": "volume", "Target": folder} for folder in _folders(spec) if folder not in taken
+    ]
+
+
+def _needs_binds(mount: Mount, api: tuple[int, ...]) -> bool:
+    if mount.type != "bind":
+        return False
+    return bool(mount.selinux) or (mount.create_host_path and api < _CREATE_MOUNTPOINT)
+
+
+def _bind(mount: Mount) -> str:
+    options = [
+        "ro" if mount.read_only else "rw",
+        *([mount.selinux] if mount.selinux else []),
+        *([mount.propagation] if mount.propagation else []),
+    ]
+    return f"{mount.source}:{mount.target}:{','.join(options)}"
+
+
+def _mount(mount: Mount, api: tuple[int, ...]) -> Json:
+    result: Json = {"Type": mount.type, "Target": mount.target, "ReadOnly": mount.read_only}
+    if mount.source:
+        result["Source"] = mount.source
+    if mount.consistency:
+        result["Consistency"] = mount.consistency
+    match mount.type:
+        case "bind":
+            options: Json = {"Propagation": mount.propagation} if mount.propagation else {}
+            if mount.create_host_path:
+                options["CreateMountpoint"] = True
+            result["BindOptions"] = options
+        case "volume":
+            result["VolumeOptions"] = _volume_options(mount, api)
+        case "tmpfs":
+            sizes = {"SizeBytes": mount.tmpfs_size, "Mode": mount.tmpfs_mode}
+            result["TmpfsOptions"] = {k: v for k, v in sizes.items() if v is not None}
+    return result
+
+
+def _volume_options(mount: Mount, api: tuple[int, ...]) -> Json:
+    options: Json = {"NoCopy": True} if mount.no_copy else {}
+    if mount.subpath:
+        if api < _SUBPATH:
+            raise EngineError(
+                f"{mount.target}: a volume's subpath needs a newer engine (Docker 26)",
+                hint="mount the whole volume, or upgrade the engine",
+            )
+        options["Subpath"] = mount.subpath
+    return options

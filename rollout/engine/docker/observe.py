@@ -1,0 +1,246 @@
+"""What the engine's list and inspect show → tasks.  Pure.
+
+A container that Compose made has no labels of ours: it is revision 0, in the slot of its number.
+
+When a task with a healthcheck began to run well is the end of its first successful probe.  The
+engine keeps the last five probes only.  With probes F S S S S (failed, success) the first success
+is in sight; with S S S S S the oldest one's start is all that can be said, an upper bound: what was
+seen earlier of the same start is carried along in `Seen` and wins.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from rollout.engine.docker.faults import one_line
+from rollout.model import labels
+from rollout.model.canonical import digest_of_label, from_canonical
+from rollout.model.spec import ServiceSpec
+from rollout.model.state import ContainerStatus, Health
+from rollout.model.task import Task
+
+Json = dict[str, Any]
+
+HALF_MADE = ".preparing"
+"""The end of a container's name until its networks and files are in place."""
+
+_KEPT_PROBES = 5
+_DEFAULT_RETRIES = 3
+_STATUS_HEALTH = re.compile(r"\((healthy|unhealthy|health: starting|Paused)\)")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What was once seen of one start of a container, and may since have left the probe log."""
+
+    started_at: float | None = None
+    running_since: float | None = None
+    unhealthy_since: float | None = None
+
+
+def is_task(row: Json) -> bool:
+    """Whether a row of the list is a task: no one-off, and ready or beyond."""
+    mine = row.get("Labels") or {}
+    return (
+        mine.get(labels.COMPOSE_ONEOFF, "False") != "True"
+        and bool(mine.get(labels.COMPOSE_SERVICE))
+        and not is_half_made(row)
+    )
+
+
+def is_half_made(row: Json) -> bool:
+    return name_of(row).endswith(HALF_MADE)
+
+
+def name_of(row: Json) -> str:
+    """The container's own name; names by way of a link hold another slash."""
+    names = [name[1:] for name in row.get("Names") or [] if "/" not in name[1:]]
+    return names[0] if names else ""
+
+
+def fingerprint(row: Json) -> tuple[str, ...]:
+    """What of a row changes when the container does: without ages such as `Up 3 seconds`."""
+    status = str(row.get("Status", ""))
+    health = _STATUS_HEALTH.search(status)
+    exited = status.partition(")")[0] if row.get("State") in ("exited", "restarting") else ""
+    return (str(row.get("State")), health[1] if health else "", exited, name_of(row))
+
+
+def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
+    """A task, and what to carry along for the next look at it."""
+    config, state, host = inspected["Config"], inspected["State"], inspected["HostConfig"]
+    mine: Mapping[str, str] = config.get("Labels") or {}
+    status = _status(state)
+    checked = has_healthcheck(config)
+    now_seen = _carried(state, config, checked, seen)
+    health = _health(state, now_seen) if checked else Health.NONE
+    spec = sys.intern(mine.get(labels.SPEC, ""))
+    failed_start = status is ContainerStatus.CREATED and bool(
+        state.get("ExitCode") or state.get("Error")
+    )
+    ended = status in (ContainerStatus.EXITED, ContainerStatus.DEAD) or failed_start
+    task = Task(
+        id=mine.get(labels.TASK) or inspected["Id"][:25],
+        container_id=inspected["Id"],
+        name=name_of(row) or inspected["Name"].lstrip("/"),
+        stack=mine.get(labels.COMPOSE_PROJECT, ""),
+        service=mine.get(labels.COMPOSE_SERVICE, ""),
+        slot=_number(mine.get(labels.SLOT) or mine.get(labels.COMPOSE_NUMBER), 1),
+        revision=_number(mine.get(labels.REVISION), 0),
+        digest=digest_of_label(spec) if spec else "",
+        image=_image(spec, config),
+        status=status,
+        created_at=parse_time(inspected["Created"]) or 0.0,
+        started_at=now_seen.started_at,
+        finished_at=_finished_at(state, status, failed=failed_start, inspected=inspected),
+        has_healthcheck=checked,
+        health=health,
+        running_since=now_seen.running_since,
+        unhealthy_since=now_seen.unhealthy_since,
+        exit_code=int(state["ExitCode"]) if ended else None,
+        oom_killed=bool(state.get("OOMKilled")),
+        error=_error(state, failed=failed_start, probed=health is Health.UNHEALTHY),
+        restarts=int(inspected.get("RestartCount") or 0),
+        armed=(host.get("RestartPolicy") or {}).get("Name", "") not in ("", "no"),
+        stop_grace_s=float(10 if config.get("StopTimeout") is None else config["StopTimeout"]),
+        stop_signal=config.get("StopSignal") or "",
+        ports=_ports(row),
+        spec=spec,
+    )
+    return task, now_seen
+
+
+def has_healthcheck(config: Json) -> bool:
+    test = (config.get("Healthcheck") or {}).get("Test") or []
+    return bool(test) and test[0] != "NONE"
+
+
+def parse_time(text: str | None) -> float | None:
+    """Epoch seconds of an RFC 3339 time with up to nine decimals; None for the year 1, "never"."""
+    match = _TIME.fullmatch(text or "")
+    if match is None or match[1].startswith("0001-"):
+        return None
+    zone = "+00:00" if match[3] == "Z" else match[3]
+    whole = datetime.fromisoformat(match[1] + zone).astimezone(UTC).timestamp()
+    return whole + float(f"0.{match[2] or 0}")
+
+
+@lru_cache(maxsize=1024)
+def spec_of(text: str) -> ServiceSpec | None:
+    """The definition in a container's label; None where there is none that can be read."""
+    try:
+        return from_canonical(text, ServiceSpec)
+    except msgspec.MsgspecError:
+        return None
+
+
+def _status(state: Json) -> ContainerStatus:
+    try:
+        return ContainerStatus(state["Status"])
+    except ValueError:
+        return ContainerStatus.DEAD
+
+
+def _health(state: Json, seen: Seen) -> Health:
+    """The engine calls whatever has ended unhealthy: there the probes count."""
+    if not state.get("Running"):
+        if seen.unhealthy_since is not None:
+            return Health.UNHEALTHY
+        return Health.STARTING if seen.running_since is None else Health.HEALTHY
+    try:
+        return Health((state.get("Health") or {}).get("Status") or "starting")
+    except ValueError:
+        return Health.STARTING
+
+
+def _carried(state: Json, config: Json, checked: bool, seen: Seen) -> Seen:
+    started = parse_time(state.get("StartedAt"))
+    if started is None:
+        return Seen()
+    if not checked:
+        return Seen(started_at=started, running_since=started)
+    known = seen if seen.started_at == started else Seen()
+    log = (state.get("Health") or {}).get("Log") or []
+    # An engine keeps the log of the start before until the first probe of this one.
+    log = [probe for probe in log if (parse_time(probe.get("Start")) or 0.0) >= started]
+    return Seen(
+        started_at=started,
+        running_since=_earlier(known.running_since, _first_success(log)),
+        unhealthy_since=_unhealthy_since(state, config, log, known),
+    )
+
+
+def _first_success(log: list[Json]) -> float | None:
+    for index, probe in enumerate(log):
+        if probe.get("ExitCode") == 0:
+            cut_off = index == 0 and len(log) >= _KEPT_PROBES
+            return parse_time(probe["Start" if cut_off else "End"])
+    return None
+
+
+def _unhealthy_since(state: Json, config: Json, log: list[Json], known: Seen) -> float | None:
+    """The end of the probe with which it turned unhealthy.
+
+    With 3 retries and a streak of 4 failures, that is the last probe but one.
+    """
+    health = state.get("Health") or {}
+    streak = int(health.get("FailingStreak") or 0)
+    retries = int((config.get("Healthcheck") or {}).get("Retries") or _DEFAULT_RETRIES)
+    if streak < retries or not log:
+        return None
+    index = len(log) - 1 - (streak - retries)
+    turned = parse_time(log[0]["Start"] if index < 0 else log[index]["End"])
+    return _earlier(known.unhealthy_since, turned)
+
+
+def _earlier(*times: float | None) -> float | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _finished_at(
+    state: Json, status: ContainerStatus, *, failed: bool, inspected: Json
+) -> float | None:
+    if failed:
+        # A start that failed leaves no time of its own; it was right after the creation or later.
+        return parse_time(state.get("FinishedAt")) or parse_time(inspected["Created"])
+    if status in (ContainerStatus.EXITED, ContainerStatus.DEAD):
+        return parse_time(state.get("FinishedAt"))
+    return None
+
+
+def _error(state: Json, *, failed: bool, probed: bool) -> str:
+    if said := one_line(state.get("Error") or ""):
+        return said
+    if failed:
+        return f"could not be started: exit code {state.get('ExitCode')}"
+    if probed:
+        log = (state.get("Health") or {}).get("Log") or []
+        failures = [probe for probe in log if probe.get("ExitCode") != 0]
+        return one_line(failures[-1].get("Output") or "")[:500] if failures else ""
+    return ""
+
+
+def _image(spec: str, config: Json) -> str:
+    known = spec_of(spec) if spec else None
+    return known.task.image if known else str(config.get("Image") or "")
+
+
+def _ports(row: Json) -> tuple[str, ...]:
+    shown = {
+        (port.get("IP") or "", int(port["PublicPort"]), int(port["PrivatePort"]), str(port["Type"]))
+        for port in row.get("Ports") or []
+        if port.get("PublicPort")
+    }
+    return tuple(f"{ip}:{public}->{private}/{kind}" for ip, public, private, kind in sorted(shown))
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else default

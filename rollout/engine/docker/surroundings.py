@@ -1,0 +1,130 @@
+"""Networks and volumes of a stack: made where missing, networks cleared away at the end.
+
+They carry Compose's labels too, so that `docker compose` takes them for its own.  Networks are not
+unique by name in Docker: of two made at the same moment, the one with the lower id stays.
+"""
+
+from __future__ import annotations
+
+import contextlib
+
+from rollout.engine.docker.api import Api, Json
+from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.model import labels
+from rollout.model.spec import Network, ServiceSpec, Volume
+
+_PREDEFINED = frozenset({"bridge", "host", "none"})
+_BUSY = (403, 409)
+
+
+def ensure(api: Api, spec: ServiceSpec, stack: str) -> None:
+    """Raises NotFoundError where something external is missing."""
+    for network in spec.networks:
+        if network.name not in _PREDEFINED:
+            _ensure_network(api, network, stack)
+    for volume in spec.volumes:
+        _ensure_volume(api, volume, stack)
+
+
+def clear(api: Api, stack: str) -> None:
+    """Removes the stack's networks that nothing is connected to; others are left alone."""
+    for network in api.networks(label=[f"{labels.COMPOSE_PROJECT}={stack}"]):
+        try:
+            api.remove_network(network["Id"])
+        except NotFoundError:
+            continue
+        except EngineError as error:
+            if error.status not in _BUSY:
+                raise
+
+
+def missing(api: Api, spec: ServiceSpec) -> list[str]:
+    """What is external and not there, each as one line."""
+    networks = [
+        f"external network {network.name} does not exist"
+        for network in spec.networks
+        if network.external and network.name not in _PREDEFINED and not _ids(api, network.name)
+    ]
+    volumes = [
+        f"external volume {volume.name} does not exist"
+        for volume in spec.volumes
+        if volume.external and not _has_volume(api, volume.name)
+    ]
+    return networks + volumes
+
+
+def _ensure_network(api: Api, network: Network, stack: str) -> None:
+    if _ids(api, network.name):
+        return
+    if network.external:
+        raise NotFoundError(
+            f"external network {network.name} does not exist",
+            hint=f"create it: docker network create {network.name}",
+        )
+    try:
+        made = api.create_network(network_config(network, stack))
+    except ConflictError:
+        return
+    first = min(_ids(api, network.name), default=made)
+    if made != first:
+        with contextlib.suppress(EngineError):  # in use already: then it is the one that stays
+            api.remove_network(made)
+
+
+def network_config(network: Network, stack: str) -> Json:
+    """An overlay network of a stack file is a bridge here: it spans one host."""
+    ipam: Json = {"Driver": network.ipam_driver or "default"}
+    if network.subnets:
+        keys = {"subnet": "Subnet", "gateway": "Gateway", "ip_range": "IPRange"}
+        ipam["Config"] = [
+            {keys[key]: value for key, value in subnet.items() if key in keys}
+            for subnet in network.subnets
+        ]
+    return {
+        "Name": network.name,
+        "CheckDuplicate": True,
+        "Driver": "bridge" if network.driver in ("", "overlay") else network.driver,
+        "Options": network.driver_opts,
+        "Internal": network.internal,
+        "Attachable": network.attachable,
+        "EnableIPv6": network.enable_ipv6,
+        "IPAM": ipam,
+        "Labels": {
+            **network.labels,
+            labels.STACK: stack,
+            labels.COMPOSE_PROJECT: stack,
+            labels.COMPOSE_NETWORK: network.key,
+        },
+    }
+
+
+def _ensure_volume(api: Api, volume: Volume, stack: str) -> None:
+    if volume.external:
+        if not _has_volume(api, volume.name):
+            raise NotFoundError(
+                f"external volume {volume.name} does not exist",
+                hint=f"create it: docker volume create {volume.name}",
+            )
+        return
+    api.create_volume(
+        {
+            "Name": volume.name,
+            "Driver": volume.driver or "local",
+            "DriverOpts": volume.driver_opts,
+            "Labels": {
+                **volume.labels,
+                labels.STACK: stack,
+                labels.COMPOSE_PROJECT: stack,
+                labels.COMPOSE_VOLUME: volume.key,
+            },
+        }
+    )
+
+
+def _ids(api: Api, network: str) -> list[str]:
+    """The engine's filter finds parts of names too."""
+    return [str(each["Id"]) for each in api.networks(name=[network]) if each["Name"] == network]
+
+
+def _has_volume(api: Api, volume: str) -> bool:
+    return any(each["Name"] == volume for each in api.volumes(name=[volume]))
