@@ -58,7 +58,7 @@ def batch_of(
             settled[slot.number] = done_at
         elif (begun_at := _begun_at(slot, busy, now)) is not None:
             begun[slot.number] = begun_at
-        elif _may_be_begun(slot, run, now, attempts):
+        elif slot.existed and _may_be_begun(slot, run, now, attempts):
             candidates.append(slot)
     last = max(settled.values(), default=0.0)
     since = min(begun.values(), default=None)

@@ -84,13 +84,15 @@ def _waiting(view: View) -> tuple[str, float | None]:
         what = "to become healthy" if healthy else "to run"
         task = starting[0].new
         return f"{names}{more} {what}", deadline_of(task, view.run) if task else None
+    if view.batch.in_flux:
+        return "old tasks to stop", None
     if view.batch.candidates:
         if view.now < view.batch.open_at:
             return "delay", view.batch.open_at
         unready = [slot for slot in next_batch(view) if slot.ready is None]
         if unready:
             return f"{service}.{unready[0].number} to be ready", _ready_deadline(view, unready[0])
-        return "old tasks to stop", None
+        return "", None
     if view.now < view.complete_at and view.members:
         return "monitor", view.complete_at
     return "", None
@@ -121,14 +123,14 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
 def _task_that_matters(slot: Slot) -> Task | None:
     if slot.new is not None:
         return slot.new
+    if slot.bucket is Bucket.VACATED:
+        return slot.ready
     if slot.bucket is Bucket.FAILED:
         return slot.run[-1]
     return slot.old[-1] if slot.old else slot.last or slot.ready
 
 
 def _slot_state(slot: Slot, task: Task | None) -> TaskState:
-    if slot.bucket is Bucket.VACATED:
-        return TaskState.READY
     if task is None:
         return TaskState.NEW
     replaced_at = slot.ready.created_at if slot.ready else None
@@ -151,7 +153,7 @@ def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | 
         return note, deadline_of(task, view.run)
     if any(view.is_busy(("task", old.container_id)) for old in slot.old):
         return "stopping", None
-    if slot.ready is not None:
+    if slot.ready is not None and slot.ready is not task:
         return "replacement ready", None
     return "", None
 
