@@ -107,6 +107,10 @@ class Engine(Protocol):
         """
         ...
 
+    def holds(self, image: str) -> bool:
+        """Whether an image, by reference or id, is on the engine's host now."""
+        ...
+
     def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         """Why a service cannot run here as it is asked for; empty where nothing speaks against."""
         ...

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
@@ -219,6 +219,13 @@ class Api:
                 raise_pull_error(line, doing)
 
         self._do(doing, run, Again.LINK)
+
+    def streamed(self, doing: str, call: Callable[[APIClient], Iterable[Json]]) -> Iterator[Json]:
+        """What a call of the SDK says bit by bit, with its errors as ours: to build and to push."""
+        try:
+            yield from call(self._client)
+        except (DockerException, *LINK_FAULTS) as error:
+            raise translate(error, doing, self._endpoint) from error
 
     # -- networks and volumes
 

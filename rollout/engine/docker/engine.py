@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 from rollout.engine.docker.act import Act
 from rollout.engine.docker.api import Api
+from rollout.engine.docker.building import Builder
 from rollout.engine.docker.check import check
 from rollout.engine.docker.clock import EngineClock
 from rollout.engine.docker.connect import open_api
@@ -74,6 +75,11 @@ class DockerEngine:
         """Who is told when a call failed and is tried again: the error, the pause in seconds."""
         self._api.on_retry = on_retry
 
+    @property
+    def builder(self) -> Builder:
+        """Builds and pushes, where there is no `docker` binary to do it."""
+        return Builder(self._api)
+
     def now(self) -> float:
         return self._clock.now()
 
@@ -106,6 +112,9 @@ class DockerEngine:
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         return self._images.resolve(image, platform=platform, query=query)
+
+    def holds(self, image: str) -> bool:
+        return self._images.holds(image)
 
     def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         return check(self._api, self._clock.info(), spec, stack)

@@ -76,6 +76,16 @@ class Images:
             )
         return found
 
+    def holds(self, image: str) -> bool:
+        """Whether it is on this host; a digest is looked for whatever the tag beside it."""
+        reference = parse_reference(image)
+        wanted = f"{reference.repository}@{reference.digest}" if reference.digest else image
+        try:
+            self._api.image(wanted)
+        except NotFoundError:
+            return False
+        return True
+
     def fetch(self, spec: TaskSpec) -> None:
         """Pulls what a task needs.  Raises NotFoundError or EngineError."""
         if spec.image_id:
