@@ -19,6 +19,7 @@ from rollout.engine.docker.images import Images
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
+from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
@@ -185,7 +186,8 @@ class Act:
                 raise
 
     def _taken(self, name: str) -> _Taken:
-        raw = self._api.inspect(name)
+        # The engine gives the name away a moment before the container can be seen.
+        raw = appears(lambda: self._api.inspect(name))
         state = raw["State"]
         fresh = state["Status"] == "created" and not (state.get("ExitCode") or state.get("Error"))
         alive = state["Status"] in ("running", "paused", "restarting")

@@ -13,11 +13,20 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
-from tenacity.wait import wait_exponential_jitter
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    retry_if_exception_type,
+    stop_after_attempt,
+    stop_after_delay,
+    wait_exponential,
+    wait_fixed,
+    wait_random,
+)
 
 from rollout.engine.docker.faults import LinkError
-from rollout.errors import EngineError
+from rollout.errors import EngineError, NotFoundError
 
 T = TypeVar("T")
 
@@ -45,6 +54,14 @@ def retried(call: Callable[[], T], again: Again, on_retry: OnRetry) -> T:
     if again is Again.NOTHING:
         return call()
     return _POLICIES[again].copy(before_sleep=_telling(on_retry))(call)
+
+
+def appears(look: Callable[[], T]) -> T:
+    """The result of a look at what somebody else is making just now; waits 2 s for it to be there.
+
+    Raises NotFoundError where it never comes.
+    """
+    return _APPEARS.copy()(look)
 
 
 def _passes(again: Again) -> Callable[[BaseException], bool]:
@@ -76,8 +93,15 @@ _POLICIES = {
     again: Retrying(
         retry=retry_if_exception(_passes(again)),
         stop=_stop,
-        wait=wait_exponential_jitter(initial=0.1, max=1.6, jitter=0.05),
+        wait=wait_exponential(multiplier=0.1, max=1.6) + wait_random(0, 0.05),
         reraise=True,
     )
     for again in (Again.LINK, Again.FAULTS)
 }
+
+_APPEARS = Retrying(
+    retry=retry_if_exception_type(NotFoundError),
+    stop=stop_after_delay(2),
+    wait=wait_fixed(0.05),
+    reraise=True,
+)

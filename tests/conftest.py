@@ -1,0 +1,32 @@
+"""Fixtures for all tests: a real engine, an image for it, and a stack of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rollout.engine.docker.engine import DockerEngine, connect
+from tests.support.engine import build_image, new_stack, sweep
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[DockerEngine]:
+    """The engine of the environment, or of the default socket."""
+    found = connect()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def image() -> str:
+    """The tag of the image described in tests/support/engine.py."""
+    return build_image()
+
+
+@pytest.fixture
+def stack() -> Iterator[str]:
+    """A stack name of the test's own; whatever carries its label is removed afterwards."""
+    name = new_stack()
+    yield name
+    sweep(name)
