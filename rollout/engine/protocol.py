@@ -73,13 +73,23 @@ Contents = Callable[[str], bytes]
 
 
 class Engine(Protocol):
-    name: str
-    """`docker`, `swarm` or `simulated`."""
-    host: str
-    """The engine's host, for the column NODE."""
-    schedules: bool
-    """It rolls by itself: hand it revisions, not steps."""
-    store: Store
+    @property
+    def name(self) -> str:
+        """`docker`, `swarm` or `simulated`."""
+        ...
+
+    @property
+    def host(self) -> str:
+        """The engine's host, for the column NODE."""
+        ...
+
+    @property
+    def schedules(self) -> bool:
+        """It rolls by itself: hand it revisions, not steps."""
+        ...
+
+    @property
+    def store(self) -> Store: ...
 
     def now(self) -> float:
         """Epoch seconds on the engine's own clock; never this machine's, which may differ."""
