@@ -9,7 +9,6 @@ from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
 from rollout.engine.protocol import Engine
-from rollout.errors import NotFoundError
 from rollout.ledger.history import outcomes
 from rollout.model.revision import Revision
 from rollout.views.document import document
@@ -48,14 +47,6 @@ def on_host(engine: Engine, revisions: tuple[Revision, ...]) -> dict[int, bool]:
     for revision in revisions:
         image = revision.spec.task.image_id or revision.spec.task.image
         if image not in known:
-            known[image] = _has(engine, image)
+            known[image] = engine.holds(image)
         found[revision.number] = known[image]
     return found
-
-
-def _has(engine: Engine, image: str) -> bool:
-    try:
-        engine.resolve(image, query=False)
-    except NotFoundError:
-        return False
-    return True

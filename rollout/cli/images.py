@@ -45,11 +45,9 @@ def _pull_policy(spec: ServiceSpec, policy: Policy) -> str:
 
 
 def _ask(engine: Engine, image: str, platform: str, pull: str) -> tuple[str, str]:
-    if pull in ("missing", "if_not_present", "build"):
-        try:
-            found = engine.resolve(image, platform=platform, query=False)
-        except NotFoundError:
-            found = engine.resolve(image, platform=platform, query=True)
-    else:
-        found = engine.resolve(image, platform=platform, query=pull != "never")
+    if pull == "never" and not engine.holds(image):
+        raise NotFoundError(
+            f"no such image on this host: {image}", hint="pull it, or leave out --pull never"
+        )
+    found = engine.resolve(image, platform=platform, query=pull == "always")
     return found.reference, found.image_id

@@ -1,22 +1,27 @@
 """Ctrl-C: the first finishes what is in flight, the second leaves at once.
 
-SIGTERM and SIGHUP count as the first; after it they count as the second too.
+SIGTERM and SIGHUP count as the first; after it they count as the second too.  To leave at once is
+to leave the calls in flight to the engine: whoever drives next sees what became of them.
 """
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+_LEFT = 130
+_SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """While it is open, `stop` and then `wake` are set by the first signal; the next raises
-    KeyboardInterrupt.
+    """While it is open, `stop` and then `wake` are set by the first signal; the next ends
+    the process with exit code 130.
 
     `said` is called once, from the signal handler, and must only print.
     """
@@ -44,7 +49,7 @@ class Interruption:
 
     def _handle(self, _number: int, _frame: FrameType | None) -> None:
         if self._first:
-            raise KeyboardInterrupt
+            _leave()
         self._first = True
         # The interrupted code may be inside these very events: setting one here could wait for it.
         threading.Thread(target=self._stop, daemon=True).start()
@@ -53,3 +58,10 @@ class Interruption:
     def _stop(self) -> None:
         self.stop.set()
         self.wake.set()
+
+
+def _leave() -> None:
+    """Not by an exception: on its way up it would wait for the calls in flight."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), _SHOW_CURSOR)
+    os._exit(_LEFT)

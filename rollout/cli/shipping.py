@@ -41,10 +41,10 @@ def open_images(settings: Settings) -> Iterator[Images]:
     if binary is not None:
         yield _ByBinary(binary, settings)
         return
-    from rollout.cli.wiring import open_sdk_images
+    from rollout.cli.wiring import open_engine
 
-    with open_sdk_images(settings) as images:
-        yield images
+    with open_engine(settings) as engine:
+        yield engine.builder
 
 
 def shippable(stack: Stack, services: Sequence[str]) -> list[tuple[str, str, Build]]:

@@ -7,17 +7,21 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rollout.cli.settings import Settings
 from rollout.controller.session import Session
-from rollout.errors import UsageError
+from rollout.errors import EngineError, UsageError
 from rollout.ledger.ledger import Ledger
 from rollout.log import log
 
+if TYPE_CHECKING:
+    from rollout.engine.docker.engine import DockerEngine  # lazy: the SDK costs 250 ms
+
 
 @contextmanager
-def open_session(settings: Settings) -> Iterator[Session]:
-    """A session on the engine that the global flags name; closed at the end.
+def open_engine(settings: Settings) -> Iterator[DockerEngine]:
+    """The engine that the global flags name; closed at the end.
 
     Raises UsageError for an engine that is not built, EngineUnavailableError where none answers.
     """
@@ -27,12 +31,23 @@ def open_session(settings: Settings) -> Iterator[Session]:
         )
     from rollout.engine.docker.engine import connect
 
-    engine = connect(settings.host, settings.context)
+    engine = connect(settings.host, settings.context, on_retry=_log_retry)
     log.debug("connected", engine=engine.name, host=engine.host)
     try:
-        yield Session(engine, Ledger(engine.store, engine.now, by=author()))
+        yield engine
     finally:
         engine.close()
+
+
+@contextmanager
+def open_session(settings: Settings) -> Iterator[Session]:
+    """The engine and its ledger."""
+    with open_engine(settings) as engine:
+        yield Session(engine, Ledger(engine.store, engine.now, by=author()))
+
+
+def _log_retry(error: EngineError, pause_s: float) -> None:
+    log.warning("engine call failed, trying again", error=str(error), pause_s=round(pause_s, 1))
 
 
 def author() -> str:

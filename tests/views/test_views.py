@@ -1,0 +1,238 @@
+"""Tables and documents of services, stacks, history, differences and single services."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from rollout.model.spec import Port, Resources, TaskSpec, UpdateConfig
+from rollout.model.state import Cause, MarkKind, UpdateState
+from rollout.model.status import Failure
+from rollout.views.diff import MASK, diff_text, differences
+from rollout.views.history import history_documents, history_table
+from rollout.views.inspect import inspect_document, inspect_text
+from rollout.views.services import (
+    ports,
+    service_documents,
+    service_table,
+    stack_documents,
+    stack_table,
+)
+from rollout.views.status import failure_lines, result_line, status_table
+from rollout.views.table import table
+from tests.support.shown import NOW, PINNED, revision, spec, status
+
+
+def test_columns_are_ten_wide_and_three_apart_as_docker_s() -> None:
+    """The very text that `docker stack ls` printed."""
+    assert stack_table({"st": 2}) == "NAME      SERVICES\nst        2"
+
+
+def test_no_cell_can_steer_the_terminal() -> None:
+    assert table(("NAME",), [("\x1b[2J",)]) == "NAME\n\\x1b[2J"
+
+
+def test_services_say_how_much_of_them_runs() -> None:
+    shown = status(desired=3, revision=revision(4, spec=spec(replicas=3), mark=MarkKind.COMPLETED))
+
+    assert service_table([shown]).splitlines() == [
+        "NAME      MODE         REPLICAS   IMAGE     REVISION   STATE      PORTS",
+        "st_web    replicated   2/3        bb:v1     4          deployed",
+    ]
+    (document,) = service_documents([shown])
+    assert document["replicas"] == {"running": 2, "desired": 3}
+    assert document["state"] == "deployed"
+    assert document["revision"] == 4
+
+
+def test_ports_are_written_as_docker_writes_them() -> None:
+    task = TaskSpec(
+        image="x",
+        ports=(
+            Port(target=80, published=(8080, 8080)),
+            Port(target=53, published=(53, 53), protocol="udp", host_ip="127.0.0.1"),
+            Port(target=90, published=(9000, 9002), host_ip="::1"),
+        ),
+    )
+
+    assert ports(spec(task=task)) == [
+        "127.0.0.1:53->53/udp",
+        "*:8080->80/tcp",
+        "[::1]:9000-9002->90/tcp",
+    ]
+
+
+def test_stacks_are_listed_naturally() -> None:
+    assert stack_documents({"b10": 1, "b9": 2}) == [
+        {"stack": "b9", "services": 2},
+        {"stack": "b10", "services": 1},
+    ]
+
+
+def test_history_says_what_made_a_revision_and_how_it_ended() -> None:
+    revisions = (revision(1), revision(2, cause=Cause.ROLLBACK, restores=1))
+    outcomes = {1: "completed", 2: "in progress"}
+
+    text = history_table(revisions, outcomes=outcomes, on_host={1: True, 2: False}, now=NOW)
+    first, second = history_documents(revisions, outcomes=outcomes, on_host={1: True, 2: False})
+
+    assert text.splitlines() == [
+        (
+            "REVISION   ACTION     RESTORES   OUTCOME       IMAGE     DIGEST         CREATED"
+            "              BY         ON HOST"
+        ),
+        (
+            "1          deploy                completed     bb:v1     aaaaaaaaaaaa   "
+            "about a minute ago   ann@host   yes"
+        ),
+        (
+            "2          rollback   1          in progress   bb:v1     aaaaaaaaaaaa   "
+            "about a minute ago   ann@host   no"
+        ),
+    ]
+    assert first["restores"] is None
+    assert second["restores"] == 1
+    assert second["digest"] == PINNED.partition("@")[2]
+    assert second["spec"]["replicas"] == 1
+
+
+def test_a_difference_is_told_field_by_field() -> None:
+    before = spec(task=TaskSpec(image="bb:v1", environment={"MODE": "a", "GONE": "1"}))
+    after = spec(
+        task=TaskSpec(image="bb:v2", environment={"MODE": "b"}, command=("sleep", "1")),
+        update=UpdateConfig(parallelism=2),
+    )
+
+    assert diff_text(differences(before, after)).splitlines() == [
+        "task.command",
+        '  + ["sleep","1"]',
+        "task.environment.GONE",
+        "  - 1",
+        "task.environment.MODE",
+        "  - a",
+        "  + b",
+        "task.image",
+        "  - bb:v1",
+        "  + bb:v2",
+        "update.parallelism",
+        "  - 1",
+        "  + 2",
+    ]
+
+
+def test_secrets_are_masked_in_differences_unless_asked_for() -> None:
+    """That a secret changed is said; what it was is not."""
+    before = spec(task=TaskSpec(image="x", environment={"DB_PASSWORD": "one", "API_TOKEN": "t"}))
+    after = spec(task=TaskSpec(image="x", environment={"DB_PASSWORD": "two"}))
+
+    masked = {each.field: (each.before, each.after) for each in differences(before, after)}
+    shown = {
+        each.field: (each.before, each.after)
+        for each in differences(before, after, show_secrets=True)
+    }
+
+    assert masked["task.environment.DB_PASSWORD"] == (MASK, MASK)
+    assert masked["task.environment.API_TOKEN"] == (MASK, None)
+    assert shown["task.environment.DB_PASSWORD"] == ("one", "two")
+
+
+def test_equal_definitions_have_no_difference() -> None:
+    assert differences(spec(), spec()) == ()
+
+
+def test_inspect_has_the_promised_fields() -> None:
+    shown = status(
+        state=UpdateState.COMPLETED, message="update completed", started_at=0.0, completed_at=1.0
+    )
+
+    document = inspect_document(shown, revision(1))
+
+    assert {"name", "revision", "spec", "previous_spec", "update_status"} <= document.keys()
+    assert document["update_status"] == {
+        "state": "completed",
+        "message": "update completed",
+        "started_at": "1970-01-01T00:00:00.000Z",
+        "completed_at": "1970-01-01T00:00:01.000Z",
+    }
+    assert document["previous_spec"]["task"]["image"] == PINNED
+    assert inspect_document(status(), None)["previous_spec"] is None
+
+
+def test_inspect_pretty_has_docker_s_paragraphs() -> None:
+    task = TaskSpec(
+        image="bb:v1",
+        command=("sleep", "1000"),
+        environment={"A": "b", "SECRET": "s"},
+        init=True,
+        resources=Resources(memory_limit=64 * 2**20, cpu_limit=500_000_000),
+    )
+    shown = status(
+        revision=revision(3, spec=spec(task=task, labels={"a": "b"}), mark=MarkKind.PAUSED),
+        state=UpdateState.PAUSED,
+        message="update paused due to failure or early termination of task x",
+        started_at=NOW - 5,
+    )
+
+    lines = inspect_text(shown, now=NOW).splitlines()
+
+    for line in (
+        "Name:                st_web",
+        " a=b",
+        " State:              paused",
+        " Started:            5 seconds ago",
+        " Parallelism:        1",
+        " Monitoring Period:  5s",
+        " Rollback order:     stop-first",
+        " Args:               sleep 1000",
+        f" Env:                A=b SECRET={MASK}",
+        "  CPU:               0.5",
+        "  Memory:            64MiB",
+    ):
+        assert line in lines
+
+
+def test_a_paused_update_says_why_and_what_to_type_next() -> None:
+    shown = status(
+        revision=revision(4, mark=MarkKind.PAUSED),
+        outcome=MarkKind.PAUSED,
+        state=UpdateState.PAUSED,
+        message="update paused due to failure or early termination of task abc",
+        failures=(Failure(slot=2, task_id="abc", reason="exited 3 1.2s after start", at=NOW),),
+    )
+
+    lines = [result_line(shown), *failure_lines(shown, {"abc": ("boom\x1b[2J",)})]
+
+    assert lines == [
+        (
+            "st_web: update paused due to failure or early termination of task abc "
+            "(revision 4, 2/2 running)"
+        ),
+        "  st_web.2 (abc): exited 3 1.2s after start",
+        "    | boom\\x1b[2J",
+        "  to go on as it is: rollout resume st_web",
+        "  to go back: rollout rollback st_web",
+        "  to look closer: rollout ps st_web; rollout logs st_web",
+    ]
+
+
+def test_what_went_well_needs_no_advice() -> None:
+    assert list(failure_lines(status(), {})) == []
+    assert result_line(status()) == "st_web: deployed (revision 1, 2/2 running)"
+
+
+def test_an_automatic_rollback_is_not_taken_for_success() -> None:
+    shown = status(
+        revision=revision(5, cause=Cause.AUTO_ROLLBACK, restores=3, mark=MarkKind.COMPLETED),
+        state=UpdateState.ROLLBACK_COMPLETED,
+        message="rollback completed",
+    )
+
+    assert list(failure_lines(shown, {}))
+
+
+def test_status_says_what_is_waited_for() -> None:
+    shown = replace(
+        status(state=UpdateState.UPDATING, message="update in progress", outcome=None),
+        waiting_for="delay",
+    )
+
+    assert "delay" in status_table([shown])
