@@ -89,7 +89,9 @@ def test_the_sdk_is_met_in_one_place(module: str) -> None:
         for path in MODULES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if (isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == module)
-        or (isinstance(node, ast.Import) and any(a.name.split(".")[0] == module for a in node.names))
+        or (
+            isinstance(node, ast.Import) and any(a.name.split(".")[0] == module for a in node.names)
+        )
     }
 
     assert all(name.startswith("engine/docker/") for name in importers)

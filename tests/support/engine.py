@@ -8,6 +8,8 @@ to do by its environment:
     SICK_AFTER=2                  `/ready` goes away again
     STUBBORN=1                    ignore SIGTERM
     STOP_TAKES=1                  take that long to stop
+    BAD_TASKS=2                   only the first two tasks that find this in a volume shared at
+                                  /shared heed EXIT_AFTER
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ from rollout.model.task import Task
 
 T = TypeVar("T")
 
-IMAGE = "rollout-enginetest:v1"
+IMAGE = "rollout-enginetest:v2"
 READY = Healthcheck(test=("CMD", "test", "-e", "/ready"), interval_s=0.2, timeout_s=5, retries=2)
 WORDS = "task is up"
 
@@ -45,6 +47,13 @@ trap 'echo stopping; sleep "${{STOP_TAKES:-0}}"; exit 0' TERM
 echo "{WORDS}"
 [ -z "$READY_AFTER" ] || {{ sleep "$READY_AFTER"; touch /ready; }} &
 [ -z "$SICK_AFTER" ] || {{ sleep "$SICK_AFTER"; rm -f /ready; }} &
+if [ -n "$BAD_TASKS" ]; then
+    token=1
+    until mkdir "/shared/$BAD_TASKS.$token" 2>/dev/null; do
+        token=$((token + 1))
+        [ "$token" -le "$BAD_TASKS" ] || {{ EXIT_AFTER=; break; }}
+    done
+fi
 if [ -n "$EXIT_AFTER" ]; then
     sleep "$EXIT_AFTER" &
     wait $!
