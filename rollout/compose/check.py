@@ -1,0 +1,147 @@
+"""What must fit together in a project, as Compose checks it: names that are used are defined, keys
+that exclude each other do not stand together, two keys for the same thing agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rollout.compose.node import BAD, Mark, Node, Report, cycle, join, shown, suggest
+
+_TESTS = ("CMD", "CMD-SHELL", "NONE")
+_SAME = (
+    (("cpus",), ("deploy", "resources", "limits", "cpus")),
+    (("mem_limit",), ("deploy", "resources", "limits", "memory")),
+    (("pids_limit",), ("deploy", "resources", "limits", "pids")),
+    (("mem_reservation",), ("deploy", "resources", "reservations", "memory")),
+    (("scale",), ("deploy", "replicas")),
+)
+"""Two ways to say one thing: both may be said only if they agree."""
+
+
+def replicas(service: Node) -> int:
+    """How many tasks the file asks for."""
+    said = service.get("scale", default=service.get("deploy", "replicas", default=1))
+    return 1 if service.get("deploy", "mode") == "global" else int(said)
+
+
+def check(root: Node, disabled: Iterable[str], report: Report) -> None:
+    """`disabled` are services that no active profile enables."""
+    off = frozenset(disabled)
+    services = root.entries_at("services")
+    if not services and not off and not report.errors:
+        report.error(Mark(root.mark.file), "services", "is empty: there is nothing to run")
+    for name, service in services.items():
+        if isinstance(service.value, dict):
+            _Service(root, name, service, off, report).check()
+    depends = {
+        name: sorted(service.entries_at("depends_on").keys() & services.keys())
+        for name, service in services.items()
+    }
+    if found := cycle(depends):
+        mark = services[found[0]].entries["depends_on"].at_key
+        path = f"services.{found[0]}.depends_on"
+        report.error(mark, path, f"goes in a circle: {' → '.join(found)}")
+
+
+class _Service:
+    def __init__(
+        self, root: Node, name: str, node: Node, disabled: frozenset[str], report: Report
+    ) -> None:
+        self.root = root
+        self.node = node
+        self.path = join("services", name)
+        self.disabled = disabled
+        self.report = report
+
+    def check(self) -> None:
+        if not {"image", "build", "provider"} & self.node.entries.keys():
+            self.error(self.node.at_key, "", "has neither an image nor a build", "add image:")
+        self.exclusive()
+        self.health()
+        self.same()
+        self.names()
+        self.dependencies()
+        self.targets()
+
+    def error(self, mark: Mark, key: str, message: str, hint: str = "") -> None:
+        self.report.error(mark, f"{self.path}{key}", message, hint)
+
+    def exclusive(self) -> None:
+        mode = self.node.find("network_mode")
+        if mode is not None and self.node.entries_at("networks"):
+            self.error(mode.at_key, ".network_mode", "cannot stand together with networks")
+        inline = self.node.find("build", "dockerfile_inline")
+        if inline is not None and self.node.get("build", "dockerfile"):
+            where = ".build.dockerfile_inline"
+            self.error(inline.at_key, where, "cannot stand together with dockerfile")
+        name = self.node.find("container_name")
+        if name is not None and replicas(self.node) > 1:
+            why = f"cannot be shared by {replicas(self.node)} replicas"
+            self.error(name.mark, ".container_name", why, "leave it out")
+
+    def health(self) -> None:
+        test = self.node.find("healthcheck", "test")
+        if test is not None and test.items and test.items[0].value not in _TESTS:
+            first = test.items[0]
+            hint = "or write it as one text"
+            what = f"must begin with CMD, CMD-SHELL or NONE, not {shown(first.value)}"
+            self.error(first.mark, ".healthcheck.test", what, hint)
+
+    def same(self) -> None:
+        for one, other in _SAME:
+            first, second = self.node.find(*one), self.node.find(*other)
+            if first is None or second is None:
+                continue
+            if str(first.value) != str(second.value):
+                key = "." + ".".join(one)
+                self.error(first.mark, key, f"differs from {'.'.join(other)}", "say it once")
+
+    def names(self) -> None:
+        """Networks, volumes, configs and secrets that are used are defined."""
+        for name, node in self.node.entries_at("networks").items():
+            self.defined("networks", name, node.at_key, f".networks.{name}")
+        for kind in ("volumes", "configs", "secrets"):
+            for number, item in enumerate(self.node.items_at(kind)):
+                source = item.find("source")
+                if source is None or (kind == "volumes" and item.get("type") != "volume"):
+                    continue
+                self.defined(kind, source.value, source.mark, f".{kind}[{number}]")
+
+    def defined(self, kind: str, name: Any, mark: Mark, key: str) -> None:
+        known = self.root.entries.get(kind)
+        names = known.entries if known else {}
+        if name in names or not name or (known and known.tag == BAD):
+            return
+        what = kind.removesuffix("s")
+        hint = suggest(name, names) or f"add it under {kind}:"
+        self.error(mark, key, f"the {what} {shown(name)} is not defined", hint)
+
+    def dependencies(self) -> None:
+        services = self.root.entries["services"].entries
+        for name, node in self.node.entries_at("depends_on").items():
+            if name in services or (name in self.disabled and not node.get("required")):
+                continue
+            why = "is not enabled by a profile" if name in self.disabled else "is not defined"
+            hint = suggest(name, services)
+            self.error(node.at_key, f".depends_on.{name}", f"the service {why}", hint)
+        for key in ("network_mode", "pid", "ipc"):
+            node_or_none = self.node.find(key)
+            kind, _, name = str(self.node.get(key, default="")).partition(":")
+            if node_or_none is not None and kind == "service" and name not in services:
+                hint = suggest(name, services)
+                what = f"the service {shown(name)} is not defined"
+                self.error(node_or_none.mark, f".{key}", what, hint)
+
+    def targets(self) -> None:
+        """Nothing is mounted where something else already is."""
+        seen: dict[str, str] = {}
+        for key in ("tmpfs", "volumes"):
+            for number, item in enumerate(self.node.items_at(key)):
+                target = item.value if key == "tmpfs" else item.get("target", default="")
+                path = str(target).partition(":")[0] if key == "tmpfs" else target
+                at = f".{key}[{number}]"
+                if path and path in seen:
+                    self.error(item.mark, at, f"{shown(path)} is already mounted by {seen[path]}")
+                seen[path] = at.lstrip(".")

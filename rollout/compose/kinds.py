@@ -1,0 +1,323 @@
+"""Kinds of nodes: how each part of a Compose file is checked, merged and printed.
+
+One table (schema.py) is built from these and says everything about a key: which values it takes,
+how its short form becomes the long one, what a second file does to it, and where it is printed.
+
+    One       a scalar
+    Many      a list; `single` also takes a lone value, `expand` turns one short item into several
+    Fields    a mapping with known keys
+    Keyed     a mapping with keys of the user's choice; may be written as a list
+    Free      anything: extensions
+
+Merging (`base` from the earlier file, `over` from the later one): scalars are replaced, mappings
+go key by key, lists are appended, an item with the same identity replaces the earlier one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any, Protocol
+
+from rollout.compose.node import BAD, OVERRIDE, RESET, Node, Report, join, plain, suggest
+from rollout.compose.values import BadValueError, Parse
+
+Rewrite = Callable[[Node, str, Report], Node]
+"""Short form → long form, before the long form is checked.  May raise BadValueError."""
+
+OUR_EXTENSION = "x-rollout"
+LEAVE_OUT = object()
+"""What `show` returns for something that Compose does not print."""
+
+
+class Kind(Protocol):
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        """The canonical form.  What is wrong goes to the report, and a bad node stands there."""
+        ...
+
+    def merge(self, base: Node, over: Node) -> Node: ...
+
+    def show(self, node: Node) -> Any:
+        """As plain data in Compose's order, or LEAVE_OUT."""
+        ...
+
+
+def refuse(report: Report, node: Node, path: str, message: str, hint: str = "") -> Node:
+    report.error(node.mark, path, message, hint)
+    return node.bad()
+
+
+class One:
+    def __init__(self, parse: Parse, *, keep: bool = False, zero: str = "") -> None:
+        self.parse = parse
+        self.keep = keep
+        """Print it even where it is zero or empty."""
+        self.zero = zero
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        if isinstance(node.value, dict | list):
+            return refuse(report, node, path, "must be a single value")
+        try:
+            return node.of(self.parse(node.value))
+        except BadValueError as wrong:
+            return refuse(report, node, path, wrong.message, wrong.hint)
+
+    def merge(self, base: Node, over: Node) -> Node:  # noqa: ARG002  the interface
+        return over
+
+    def show(self, node: Node) -> Any:
+        empty = not node.value or node.value == self.zero
+        return LEAVE_OUT if empty and not self.keep else node.value
+
+
+class Free:
+    def normal(self, node: Node, path: str, report: Report) -> Node:  # noqa: ARG002
+        return node
+
+    def merge(self, base: Node, over: Node) -> Node:
+        if isinstance(base.value, dict) and isinstance(over.value, dict):
+            return over.of(merged_entries(base.value, over.value, lambda _: self))
+        if isinstance(base.value, list) and isinstance(over.value, list):
+            return over.of([*base.value, *over.value])
+        return over
+
+    def show(self, node: Node) -> Any:
+        return plain(node)
+
+
+class Many:
+    def __init__(
+        self,
+        item: Kind,
+        *,
+        single: bool = False,
+        split: Callable[[str], list[str]] | None = None,
+        expand: Callable[[Node, str, Report], list[Node]] | None = None,
+        from_map: Callable[[dict[str, Node]], list[Node]] | None = None,
+        identity: Callable[[Node], Hashable] | None = None,
+        ordered: bool = False,
+        replace: bool = False,
+        keep: bool = False,
+        nullable: bool = False,
+    ) -> None:
+        self.item = item
+        self.single = single
+        self.split = split
+        self.expand = expand
+        self.from_map = from_map
+        self.identity = identity
+        self.ordered = ordered
+        """Print it sorted."""
+        self.replace = replace
+        self.keep = keep
+        self.nullable = nullable
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        if node.value is None and self.nullable:
+            return node
+        try:
+            items = self.listed(node)
+        except BadValueError as wrong:
+            return refuse(report, node, path, wrong.message, wrong.hint)
+        found: list[Node] = []
+        for number, item in enumerate(items):
+            at = f"{path}[{number}]"
+            long = self.expand(item, at, report) if self.expand else [item]
+            found.extend(self.item.normal(each, at, report) for each in long)
+        return node.of(self.distinct(found))
+
+    def listed(self, node: Node) -> list[Node]:
+        if isinstance(node.value, list):
+            return node.value
+        if isinstance(node.value, dict) and self.from_map:
+            return self.from_map(node.value)
+        if isinstance(node.value, str) and self.split:
+            return [node.of(word) for word in self.split(node.value)]
+        if self.single and isinstance(node.value, str):
+            return [node]
+        raise BadValueError(
+            "must be a string or a list" if self.single or self.split else "must be a list"
+        )
+
+    def distinct(self, items: list[Node]) -> list[Node]:
+        """Of items with the same identity the last one, where the first one stood."""
+        if self.identity is None:
+            return items
+        found: dict[Hashable, Node] = {}
+        for number, item in enumerate(items):
+            found[number if item.tag == BAD else self.identity(item)] = item
+        return list(found.values())
+
+    def merge(self, base: Node, over: Node) -> Node:
+        if self.replace or over.value is None:
+            return over if self.replace else base
+        return over.of(self.distinct([*base.items, *over.items]))
+
+    def show(self, node: Node) -> Any:
+        shown = [each for each in map(self.item.show, node.items) if each is not LEAVE_OUT]
+        if self.ordered:
+            shown.sort()
+        return shown if shown or (self.keep and node.value is not None) else LEAVE_OUT
+
+
+class Fields:
+    def __init__(
+        self,
+        table: Mapping[str, Kind],
+        *,
+        required: tuple[str, ...] = (),
+        short: Rewrite | None = None,
+        merge: Callable[[Node, Node], bool] | None = None,
+        nullable: bool = False,
+        keep: bool = True,
+        extensions: bool = True,
+    ) -> None:
+        self.table = table
+        self.required = required
+        self.short = short
+        self.merges = merge
+        """Whether two are merged at all; if not, the later one stands alone."""
+        self.nullable = nullable
+        self.keep = keep
+        self.extensions: Mapping[str, Kind] | None = {} if extensions else None
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        if node.value is None and self.nullable:
+            return node
+        if self.short and (node := self.rewritten(node, path, report)).tag == BAD:
+            return node
+        if not isinstance(node.value, dict):
+            return refuse(report, node, path, "must be a mapping")
+        for name in self.required:
+            if name not in node.value:
+                report.error(node.mark, path, f"{name} is missing")
+        return node.of(
+            {key: self.field(key, each, path, report) for key, each in node.value.items()}
+        )
+
+    def rewritten(self, node: Node, path: str, report: Report) -> Node:
+        assert self.short is not None
+        try:
+            return self.short(node, path, report)
+        except BadValueError as wrong:
+            return refuse(report, node, path, wrong.message, wrong.hint)
+
+    def field(self, key: str, node: Node, path: str, report: Report) -> Node:
+        at = join(path, key)
+        if node.tag == RESET:
+            return node
+        kind = self.kind(key)
+        if kind is None:
+            report.error(node.at_key, at, "unknown key", suggest(key, self.table))
+            return node.bad()
+        if kind is FREE and key == OUR_EXTENSION:
+            return refuse(report, node, at, "stands in the wrong place", "put it under a service")
+        return kind.normal(node, at, report)
+
+    def kind(self, key: str) -> Kind | None:
+        if key in self.table:
+            return self.table[key]
+        return FREE if self.extensions is not None and key.startswith("x-") else None
+
+    def merge(self, base: Node, over: Node) -> Node:
+        if over.value is None and self.nullable:
+            return base
+        if base.value is None or (self.merges and not self.merges(base, over)):
+            return over
+        return over.of(merged_entries(base.entries, over.entries, lambda k: self.kind(k) or FREE))
+
+    def show(self, node: Node) -> Any:
+        if node.value is None:
+            return None
+        known = [key for key in self.table if key in node.value]
+        extra = sorted(key for key in node.value if key not in self.table)
+        shown = {key: (self.kind(key) or FREE).show(node.value[key]) for key in known + extra}
+        found = {key: value for key, value in shown.items() if value is not LEAVE_OUT}
+        return found if found or self.keep else LEAVE_OUT
+
+
+class Keyed:
+    def __init__(
+        self,
+        item: Kind,
+        *,
+        from_list: Callable[[str], tuple[str, Any]] | None = None,
+        known: Callable[[str], str] | None = None,
+        keep: bool = False,
+        nullable: bool = False,
+    ) -> None:
+        self.item = item
+        self.from_list = from_list
+        """An item of the list form → key and value."""
+        self.known = known
+        """Key → why it cannot be one; empty where it can."""
+        self.keep = keep
+        self.nullable = nullable
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        if node.value is None and self.nullable:
+            return node
+        entries = self.mapped(node, path, report)
+        if entries is None:
+            may = "a mapping or a list" if self.from_list else "a mapping"
+            return refuse(report, node, path, f"must be {may}")
+        return node.of({k: self.entry(k, each, path, report) for k, each in entries.items()})
+
+    def mapped(self, node: Node, path: str, report: Report) -> dict[str, Node] | None:
+        if isinstance(node.value, dict):
+            return node.value
+        if not isinstance(node.value, list) or self.from_list is None:
+            return None
+        entries: dict[str, Node] = {}
+        for number, item in enumerate(node.value):
+            if not isinstance(item.value, str):
+                report.error(item.mark, f"{path}[{number}]", "must be a string")
+                continue
+            key, value = self.from_list(item.value)
+            entries[key] = Node(value, item.mark, item.mark)
+        return entries
+
+    def entry(self, key: str, node: Node, path: str, report: Report) -> Node:
+        at = join(path, key)
+        if self.known and (why := self.known(key)):
+            report.error(node.at_key, at, why)
+            return node.bad()
+        return node if node.tag == RESET else self.item.normal(node, at, report)
+
+    def merge(self, base: Node, over: Node) -> Node:
+        return over.of(merged_entries(base.entries, over.entries, lambda _: self.item))
+
+    def show(self, node: Node) -> Any:
+        if node.value is None and self.nullable:
+            return LEAVE_OUT
+        shown = {key: self.item.show(node.value[key]) for key in sorted(node.entries)}
+        found = {key: None if each is LEAVE_OUT else each for key, each in shown.items()}
+        return found if found or self.keep else LEAVE_OUT
+
+
+FREE: Kind = Free()
+
+
+def merged_entries(
+    base: dict[str, Node], over: dict[str, Node], kind: Callable[[str], Kind]
+) -> dict[str, Node]:
+    """Key by key; `!reset` takes a key away, `!override` puts the later value in its place."""
+    entries = dict(base)
+    for key, node in over.items():
+        before = entries.get(key)
+        if node.tag == RESET:
+            entries.pop(key, None)
+        elif before is None or BAD in (node.tag, before.tag) or node.tag == OVERRIDE:
+            entries[key] = node
+        else:
+            entries[key] = kind(key).merge(before, node)
+    return entries
+
+
+def settled(node: Node) -> Node:
+    """Without what is left of `!reset` where there was nothing to take away."""
+    if isinstance(node.value, dict):
+        kept = {k: settled(each) for k, each in node.value.items() if each.tag != RESET}
+        return node.of(kept)
+    if isinstance(node.value, list):
+        return node.of([settled(each) for each in node.value if each.tag != RESET])
+    return node

@@ -1,0 +1,213 @@
+"""A service in normal form → what its containers are made from."""
+
+from __future__ import annotations
+
+import re
+
+from rollout.compose.complete import Project
+from rollout.compose.node import Node, shown
+from rollout.compose.parts import Parts
+from rollout.compose.read_mounts import read_mounts
+from rollout.compose.read_networks import read_attachments, read_network_mode
+from rollout.compose.read_update import read_restart
+from rollout.model.spec import (
+    Device,
+    Healthcheck,
+    Logging,
+    Port,
+    Resources,
+    TaskSpec,
+    Ulimit,
+)
+from rollout.model.units import parse_duration
+
+_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)"
+_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:(?:{_DOMAIN}(?:\.{_DOMAIN})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
+    rf"{_PATH}(?:/{_PATH})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+_MAX_IMAGE = 512
+
+
+def image_name(name: str, node: Node, project: Project) -> str:
+    """As the file writes it; without one, the name Compose gives what it builds."""
+    return str(node.get("image") or f"{project.name}-{name}".lower())
+
+
+def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
+    """`path` is the service's key path, for errors."""
+    get = node.get
+    return TaskSpec(
+        image=_image(name, node, path, parts),
+        command=_command(node.find("command")),
+        entrypoint=_command(node.find("entrypoint")),
+        environment=node.texts("environment"),
+        labels=node.texts("labels"),
+        hostname=get("hostname", default=""),
+        domainname=get("domainname", default=""),
+        user=get("user", default=""),
+        groups=node.strings("group_add"),
+        working_dir=get("working_dir", default=""),
+        tty=get("tty", default=False),
+        stdin_open=get("stdin_open", default=False),
+        init=get("init"),
+        read_only=get("read_only", default=False),
+        privileged=get("privileged", default=False),
+        platform=get("platform", default=""),
+        pull_policy=_pull_policy(get("pull_policy", default="")),
+        stop_signal=get("stop_signal", default=""),
+        stop_grace_s=parse_duration(get("stop_grace_period", default="10s")),
+        healthcheck=_healthcheck(node.find("healthcheck")),
+        restart=read_restart(node, path, parts.report),
+        ports=_ports(node.items_at("ports")),
+        mounts=read_mounts(node, path, parts.volumes, parts.report),
+        files=parts.contents.mounts(node),
+        networks=read_attachments(name, node, parts.networks),
+        network_mode=read_network_mode(node, path, parts.networks, parts.report),
+        dns=node.strings("dns"),
+        dns_search=node.strings("dns_search"),
+        dns_options=node.strings("dns_opt"),
+        extra_hosts=hosts(node),
+        cap_add=tuple(sorted(node.strings("cap_add"))),
+        cap_drop=tuple(sorted(node.strings("cap_drop"))),
+        security_opt=node.strings("security_opt"),
+        devices=_devices(node.items_at("devices")),
+        sysctls=node.texts("sysctls"),
+        ulimits=_ulimits(node.entries_at("ulimits")),
+        logging=_logging(node.find("logging")),
+        resources=_resources(node),
+        shm_size=_bytes(get("shm_size")),
+        pid=get("pid", default=""),
+        ipc=get("ipc", default=""),
+        userns_mode=get("userns_mode", default=""),
+        cgroup=get("cgroup", default=""),
+        cgroup_parent=get("cgroup_parent", default=""),
+        oom_score_adj=get("oom_score_adj", default=0),
+        oom_kill_disable=get("oom_kill_disable", default=False),
+        mem_swappiness=get("mem_swappiness"),
+        memswap_limit=_bytes(get("memswap_limit")),
+        cpu_shares=get("cpu_shares", default=0),
+        cpuset=get("cpuset", default=""),
+        runtime=get("runtime", default=""),
+        post_start=_hooks(node.items_at("post_start")),
+        pre_stop=_hooks(node.items_at("pre_stop")),
+    )
+
+
+def _image(name: str, node: Node, path: str, parts: Parts) -> str:
+    image = image_name(name, node, parts.project)
+    if len(image) > _MAX_IMAGE or not _IMAGE.fullmatch(image):
+        mark = (node.find("image") or node).mark
+        what = f"{shown(image)} is not an image reference"
+        parts.report.error(mark, f"{path}.image", what, "use for example registry:5000/name:tag")
+    return image
+
+
+def hosts(node: Node) -> tuple[str, ...]:
+    return tuple(sorted(each.replace("=", ":", 1) for each in node.strings("extra_hosts")))
+
+
+def _command(node: Node | None) -> tuple[str, ...] | None:
+    return None if node is None or node.value is None else tuple(each.value for each in node.items)
+
+
+def _pull_policy(said: str) -> str:
+    return "missing" if said == "if_not_present" else said
+
+
+def _bytes(text: str | None) -> int:
+    return int(text or 0)
+
+
+def _seconds(text: str | None) -> float | None:
+    return None if text is None else parse_duration(text)
+
+
+def _healthcheck(node: Node | None) -> Healthcheck | None:
+    if node is None:
+        return None
+    if node.get("disable"):
+        return Healthcheck(test=("NONE",))
+    return Healthcheck(
+        test=node.strings("test") or None,
+        interval_s=_seconds(node.get("interval")),
+        timeout_s=_seconds(node.get("timeout")),
+        start_period_s=_seconds(node.get("start_period")),
+        start_interval_s=_seconds(node.get("start_interval")),
+        retries=node.get("retries"),
+    )
+
+
+def _ports(nodes: list[Node]) -> tuple[Port, ...]:
+    ports = [_port(each) for each in nodes]
+    ports.sort(key=lambda p: (p.target, p.protocol, p.published or (0, 0), p.host_ip))
+    return tuple(ports)
+
+
+def _port(node: Node) -> Port:
+    first, _, last = str(node.get("published", default="")).partition("-")
+    fixed = bool(first) and int(first) > 0
+    return Port(
+        target=node.get("target"),
+        published=(int(first), int(last or first)) if fixed else None,
+        protocol=node.get("protocol", default="tcp"),
+        host_ip=node.get("host_ip", default=""),
+        mode=node.get("mode", default="ingress"),
+    )
+
+
+def _devices(nodes: list[Node]) -> tuple[Device, ...]:
+    devices = [
+        Device(
+            source=each.get("source"),
+            target=each.get("target") or each.get("source"),
+            permissions=each.get("permissions") or "rwm",
+        )
+        for each in nodes
+    ]
+    return tuple(sorted(devices, key=lambda device: device.target))
+
+
+def _ulimits(nodes: dict[str, Node]) -> dict[str, Ulimit]:
+    found = {}
+    for name, each in sorted(nodes.items()):
+        single = each.get("single")
+        soft = each.get("soft", default=0) if single is None else single
+        hard = each.get("hard", default=0) if single is None else single
+        found[name] = Ulimit(soft=soft, hard=hard)
+    return found
+
+
+def _logging(node: Node | None) -> Logging | None:
+    if node is None:
+        return None
+    return Logging(driver=node.get("driver", default=""), options=node.texts("options"))
+
+
+def _resources(node: Node) -> Resources:
+    """`deploy.resources`, or the older keys on the service itself."""
+    limits, reserved = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")
+    cpus = node.get(*limits, "cpus", default=node.get("cpus", default=_quota(node)))
+    return Resources(
+        cpu_limit=round(cpus * 1e9),
+        memory_limit=_bytes(node.get(*limits, "memory", default=node.get("mem_limit"))),
+        pids_limit=node.get(*limits, "pids", default=node.get("pids_limit", default=0)),
+        cpu_reservation=round(node.get(*reserved, "cpus", default=0) * 1e9),
+        memory_reservation=_bytes(
+            node.get(*reserved, "memory", default=node.get("mem_reservation"))
+        ),
+    )
+
+
+def _quota(node: Node) -> float:
+    """CPUs from `cpu_quota` of each `cpu_period` (100 ms where unsaid)."""
+    quota: int = node.get("cpu_quota", default=0)
+    period: int = node.get("cpu_period") or 100_000
+    return max(quota, 0) / period
+
+
+def _hooks(nodes: list[Node]) -> tuple[tuple[str, ...], ...]:
+    return tuple(each.strings("command") for each in nodes)

@@ -1,0 +1,72 @@
+"""`deploy`'s cadence and restart policy, and `restart:`, as the model has them."""
+
+from __future__ import annotations
+
+import re
+
+from rollout.compose.node import Node, Report, shown, suggest
+from rollout.model.spec import (
+    FailureAction,
+    Order,
+    RestartCondition,
+    RestartPolicy,
+    UpdateConfig,
+)
+from rollout.model.units import parse_duration
+
+_DEFAULT = UpdateConfig()
+_CONDITIONS = {
+    "none": RestartCondition.NONE,
+    "on-failure": RestartCondition.ON_FAILURE,
+    "any": RestartCondition.ANY,
+    "always": RestartCondition.ANY,
+    "unless-stopped": RestartCondition.ANY,
+}
+_RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]{1,9}))?", re.ASCII)
+
+
+def read_update(node: Node | None) -> UpdateConfig:
+    """`update_config` or `rollback_config`; a monitor of 0 means the default, as in Swarm."""
+    if node is None:
+        return _DEFAULT
+    monitor = parse_duration(node.get("monitor", default="0s")) or _DEFAULT.monitor_s
+    return UpdateConfig(
+        parallelism=node.get("parallelism", default=_DEFAULT.parallelism),
+        delay_s=parse_duration(node.get("delay", default="0s")),
+        failure_action=FailureAction(node.get("failure_action") or _DEFAULT.failure_action),
+        monitor_s=monitor,
+        max_failure_ratio=float(node.get("max_failure_ratio", default=0.0)),
+        order=Order(node.get("order") or _DEFAULT.order),
+    )
+
+
+def read_restart(service: Node, path: str, report: Report) -> RestartPolicy:
+    """`deploy.restart_policy`; where there is none, `restart` in Compose's meaning."""
+    restart = _restart(service, path, report)
+    policy = service.find("deploy", "restart_policy")
+    if policy is None:
+        return restart
+    default = RestartPolicy()
+    delay, window = policy.get("delay"), policy.get("window")
+    return RestartPolicy(
+        condition=_CONDITIONS[policy.get("condition") or "any"],
+        delay_s=default.delay_s if delay is None else parse_duration(delay),
+        max_attempts=policy.get("max_attempts", default=0),
+        window_s=0.0 if window is None else parse_duration(window),
+    )
+
+
+def _restart(service: Node, path: str, report: Report) -> RestartPolicy:
+    node = service.find("restart")
+    if node is None or not node.value:
+        return RestartPolicy()
+    match = _RESTART.fullmatch(node.value)
+    if match is None or (match[2] and match[1] != "on-failure"):
+        known = ("no", "always", "unless-stopped", "on-failure")
+        hint = suggest(node.value, known) or "use no, always, unless-stopped or on-failure[:times]"
+        what = f"{shown(node.value)} is not a restart policy"
+        report.error(node.mark, f"{path}.restart", what, hint)
+        return RestartPolicy()
+    if match[1] == "no":
+        return RestartPolicy(condition=RestartCondition.NONE)
+    return RestartPolicy(condition=_CONDITIONS[match[1]], max_attempts=int(match[2] or 0))
