@@ -18,6 +18,7 @@ from rollout.compose.environment import load_env_file
 from rollout.compose.node import BAD, Mark, Node, Report, join, shown
 from rollout.errors import FileError
 
+SECRETS = "/run/secrets"
 _DROPPED = ("version", "include")
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
@@ -150,9 +151,7 @@ def _volume(node: Node, project: Project) -> Node:
 
 
 def _secret(node: Node) -> Node:
-    target = str(node.get("target") or node.get("source", default=""))
-    whole = target if target.startswith("/") else f"/run/secrets/{target}"
-    return node.of({**node.entries, "target": Node(whole, node.mark)})
+    return _with(node, target=f"{SECRETS}/{node.get('source', default='')}")
 
 
 def _build(node: Node, project: Project) -> Node:

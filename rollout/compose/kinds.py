@@ -7,7 +7,9 @@ how its short form becomes the long one, what a second file does to it, and wher
     Many      a list; `single` also takes a lone value, `expand` turns one short item into several
     Fields    a mapping with known keys
     Keyed     a mapping with keys of the user's choice; may be written as a list
+    Either    a scalar or a mapping, printed as it was written
     Free      anything: extensions
+    Refused   nothing
 
 Merging (`base` from the earlier file, `over` from the later one): scalars are replaced, mappings
 go key by key, lists are appended, an item with the same identity replaces the earlier one.
@@ -18,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
-from rollout.compose.node import BAD, OVERRIDE, RESET, Node, Report, join, plain, suggest
+from rollout.compose.node import BAD, OVERRIDE, RESET, Node, Report, join, suggest
 from rollout.compose.values import BadValueError, Parse
 
 Rewrite = Callable[[Node, str, Report], Node]
@@ -81,7 +83,21 @@ class Free:
         return over
 
     def show(self, node: Node) -> Any:
-        return plain(node)
+        """Keys sorted, as Go prints maps."""
+        if isinstance(node.value, dict):
+            return {key: self.show(node.value[key]) for key in sorted(node.value)}
+        return [self.show(each) for each in node.items] if node.items else node.value
+
+
+class Refused(Free):
+    """A key that cannot even be read without knowing what it means."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        report.error(node.at_key, path, self.reason)
+        return node.bad()
 
 
 class Many:
@@ -292,6 +308,24 @@ class Keyed:
         shown = {key: self.item.show(node.value[key]) for key in sorted(node.entries)}
         found = {key: None if each is LEAVE_OUT else each for key, each in shown.items()}
         return found if found or self.keep else LEAVE_OUT
+
+
+class Either:
+    def __init__(self, single: Kind, mapping: Kind) -> None:
+        self.single = single
+        self.mapping = mapping
+
+    def kind(self, node: Node) -> Kind:
+        return self.mapping if isinstance(node.value, dict) else self.single
+
+    def normal(self, node: Node, path: str, report: Report) -> Node:
+        return self.kind(node).normal(node, path, report)
+
+    def merge(self, base: Node, over: Node) -> Node:
+        return self.kind(over).merge(base, over) if self.kind(base) is self.kind(over) else over
+
+    def show(self, node: Node) -> Any:
+        return self.kind(node).show(node)
 
 
 FREE: Kind = Free()

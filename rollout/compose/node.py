@@ -85,15 +85,6 @@ class Node(Struct, frozen=True):
         return {key: each.value for key, each in sorted(self.entries_at(*keys).items())}
 
 
-def plain(node: Node) -> Any:
-    """The value without its places."""
-    if isinstance(node.value, dict):
-        return {key: plain(each) for key, each in node.value.items()}
-    if isinstance(node.value, list):
-        return [plain(each) for each in node.value]
-    return node.value
-
-
 class Report:
     """Collects what is wrong with a project's files, so that a person sees all of it at once."""
 

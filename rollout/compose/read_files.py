@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from rollout.compose.complete import Project
+from rollout.compose.complete import SECRETS, Project
 from rollout.compose.files import read_regular
 from rollout.compose.node import Node, Report, join
 from rollout.errors import FileError
@@ -39,10 +39,12 @@ class Contents:
     def mount(self, kind: str, item: Node) -> FileMount:
         source = str(item.get("source"))
         target = str(item.get("target") or source)
+        if not target.startswith("/"):
+            target = f"{SECRETS if kind == 'secrets' else ''}/{target}"
         return FileMount(
             kind=kind.removesuffix("s"),
             source=source,
-            target=target if target.startswith("/") else f"/{target}",
+            target=target,
             digest=self.digest(kind, source),
             uid=item.get("uid", default="0"),
             gid=item.get("gid", default="0"),

@@ -172,13 +172,12 @@ def _devices(nodes: list[Node]) -> tuple[Device, ...]:
 
 
 def _ulimits(nodes: dict[str, Node]) -> dict[str, Ulimit]:
-    found = {}
-    for name, each in sorted(nodes.items()):
-        single = each.get("single")
-        soft = each.get("soft", default=0) if single is None else single
-        hard = each.get("hard", default=0) if single is None else single
-        found[name] = Ulimit(soft=soft, hard=hard)
-    return found
+    return {
+        name: Ulimit(
+            soft=each.get("soft", default=each.value), hard=each.get("hard", default=each.value)
+        )
+        for name, each in sorted(nodes.items())
+    }
 
 
 def _logging(node: Node | None) -> Logging | None:

@@ -176,11 +176,6 @@ def build(node: Node, _path: str, _report: Report) -> Node:
     return mapping(node, context=node.value) if isinstance(node.value, str) else node
 
 
-def ulimit(node: Node, _path: str, _report: Report) -> Node:
-    """`nofile: 100` is one limit, soft and hard; Compose prints it as it was written."""
-    return node if isinstance(node.value, dict) else mapping(node, single=node.value)
-
-
 def external(node: Node, path: str, report: Report) -> Node:
     """The old `external: {name: X}` → `name: X` and `external: true`."""
     entries = node.entries

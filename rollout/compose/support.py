@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.compose.check import replicas
+from rollout.compose.grammar import NOT_YET
 from rollout.compose.node import Node, Report, join, shown
 from rollout.compose.short import is_file_path
 from rollout.model.labels import is_service_name
-
-NOT_YET = "is not supported by this version of rollout"
 
 REFUSED = {
     "cpu_count": "is for Windows",
@@ -23,7 +22,6 @@ REFUSED = {
     "cpu_rt_runtime": NOT_YET,
     "credential_spec": "is for Windows",
     "device_cgroup_rules": NOT_YET,
-    "extends": NOT_YET,
     "external_links": "is not supported: join a network of the other stack instead",
     "gpus": NOT_YET,
     "label_file": NOT_YET,
@@ -67,6 +65,7 @@ IGNORED = (
     "build.ssh",
     "build.ulimits",
 )
+_IGNORED_PATHS = tuple((key, key.split(".")) for key in IGNORED)
 _IGNORED_BELOW = {
     "networks": ("gw_priority", "interface_name"),
     "depends_on": ("restart",),
@@ -84,9 +83,8 @@ _START_FIRST = "one port, one task: start-first would need it twice"
 
 def check_support(root: Node, report: Report) -> None:
     """Refusals with their place go to the report, and one warning with what is ignored."""
-    for key in ("include", "models"):
-        if key in root.entries:
-            report.error(root.entries[key].at_key, key, NOT_YET)
+    if "models" in root.entries:
+        report.error(root.entries["models"].at_key, "models", NOT_YET)
     ignored: set[str] = set()
     for name, node in root.entries_at("services").items():
         if isinstance(node.value, dict):
@@ -100,8 +98,8 @@ def check_support(root: Node, report: Report) -> None:
 
 
 def _ignored(service: Node) -> Iterator[str]:
-    for key in IGNORED:
-        if (node := service.find(*key.split("."))) is not None and node.value:
+    for key, (first, *rest) in _IGNORED_PATHS:
+        if first in service.entries and service.get(first, *rest):
             yield key
     for key, below in _IGNORED_BELOW.items():
         nodes = service.entries_at(key).values()
@@ -110,7 +108,8 @@ def _ignored(service: Node) -> Iterator[str]:
 
 def _refuse(node: Node, path: str, keys: dict[str, str], report: Report) -> None:
     for key, reason in keys.items():
-        found = node.find(*key.split("."))
+        first, *rest = key.split(".")
+        found = node.find(first, *rest) if first in node.entries else None
         if found is not None and found.value not in (None, [], {}, False, 0):
             report.error(found.at_key, f"{path}.{key}", reason)
 

@@ -40,6 +40,13 @@ def string(value: Scalar) -> str:
     return value
 
 
+def restart(value: Scalar) -> str:
+    """YAML takes a bare `false` for a boolean, which nobody means here."""
+    if value is False:
+        raise BadValueError("must be a string", 'write "no", in quotes')
+    return string(value)
+
+
 def text(value: Scalar) -> str:
     """Text, or a number or boolean as Go prints it; nothing is empty text."""
     return as_text(value)
