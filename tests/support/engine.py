@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import docker
-from docker.errors import APIError, NotFound
+from docker.errors import APIError
 
 from rollout.engine.docker.engine import DockerEngine
 from rollout.model import labels
@@ -74,12 +74,10 @@ def build_image(tag: str = IMAGE) -> str:
     """Builds it where it is missing; needs Debian's busybox-static."""
     client = docker.APIClient()
     try:
-        try:
-            client.inspect_image(tag)
-        except NotFound:
+        if not client.images(tag):
             for _ in client.build(fileobj=_context(), custom_context=True, tag=tag, rm=True):
                 pass
-            client.inspect_image(tag)
+        assert client.images(tag), f"{tag} could not be built"
     finally:
         client.close()
     return tag

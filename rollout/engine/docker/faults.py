@@ -76,6 +76,9 @@ def _is_timeout(error: BaseException) -> bool:
 def _link(error: Exception, doing: str, endpoint: Endpoint) -> EngineUnavailableError:
     said_by = "" if endpoint.said_by == "the default" else f" (from {endpoint.said_by})"
     numbers = {each.errno for each in _chain(error) if isinstance(each, OSError)}
+    by_program = next((each for each in _chain(error) if isinstance(each, DialError)), None)
+    if by_program is not None:
+        return LinkError(f"{endpoint}{said_by}: {one_line(str(by_program))}")
     if errno.EACCES in numbers or errno.EPERM in numbers:
         return EngineUnavailableError(
             f"{endpoint}{said_by}: permission denied",
@@ -84,8 +87,7 @@ def _link(error: Exception, doing: str, endpoint: Endpoint) -> EngineUnavailable
         )
     if errno.ENOENT in numbers or errno.ECONNREFUSED in numbers:
         return LinkError(f"no engine answers at {endpoint}{said_by}", hint=_START_IT)
-    by_program = next((each for each in _chain(error) if isinstance(each, DialError)), None)
-    reason = one_line(str(by_program or _root(error))) or type(error).__name__
+    reason = one_line(str(_root(error))) or type(error).__name__
     return LinkError(f"{doing}: the connection to {endpoint}{said_by} failed: {reason}")
 
 

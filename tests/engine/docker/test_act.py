@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 
 import docker
 import pytest
@@ -46,6 +47,12 @@ def raw() -> docker.APIClient:
 def _stop(engine: DockerEngine, task: Task) -> Task:
     engine.act(Stop(task=task, cause="test"), no_contents)
     return again(engine, task)
+
+
+def _ended(engine: DockerEngine, stack: str) -> Task:
+    """The stack's only task, when it has ended."""
+    eventually(lambda: [task.ended for task in engine.observe(stack)] == [True])
+    return engine.observe(stack)[0]
 
 
 def _policy(raw: docker.APIClient, task: Task) -> str:
@@ -162,7 +169,7 @@ def test_files_networks_and_volumes_are_in_place(
         {"k": b"secret", "c": b"content\n"}.__getitem__,
     )
 
-    task = eventually(lambda: next((t for t in engine.observe(stack) if t.ended), None))
+    task = _ended(engine, stack)
     assert engine.last_words(task) == ("400 0", "444 7", "content")
     found = raw.inspect_container(task.container_id)
     assert set(found["NetworkSettings"]["Networks"]) == {f"{stack}_back", f"{stack}_front"}
@@ -184,7 +191,7 @@ def test_a_read_only_task_gets_its_files(engine: DockerEngine, stack: str, image
         lambda _: b"content\n",
     )
 
-    task = eventually(lambda: next((t for t in engine.observe(stack) if t.ended), None))
+    task = _ended(engine, stack)
     assert engine.last_words(task) == ("content",)
 
 
@@ -258,7 +265,7 @@ def test_stop_gives_the_grace_period_and_the_signal(
         slot=2,
     )
     for task in (gentle, stubborn):
-        eventually(lambda task=task: engine.last_words(task))  # its trap is set
+        eventually(partial(engine.last_words, task))  # its trap is set
 
     assert _stop(engine, gentle).exit_code == 0
     assert "stopping" in engine.last_words(gentle)
@@ -323,7 +330,7 @@ def test_stopping_a_dead_task_disarms_it(
     task = started(engine, revision(stack, service(image, environment={"EXIT_AFTER": "0.3"})))
     policy = RestartPolicy(condition=RestartCondition.ON_FAILURE, max_attempts=1)
     engine.act(Arm(task=task, policy=policy, cause="test"), no_contents)
-    dead = eventually(lambda: (now := again(engine, task)).ended and now)
+    dead = _ended(engine, stack)
     assert dead.restarts == 1
 
     _stop(engine, dead)

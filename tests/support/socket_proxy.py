@@ -1,0 +1,143 @@
+"""A proxy on a Unix socket between a client and the engine: counts requests and breaks some.
+
+Requests are read one by one; what comes back is passed on as it is.  A fault is chosen for each
+request by `fault(method, path)`:
+
+    None         pass it on
+    "before"     cut the connection instead of passing it on: it never happened
+    "after"      pass it on, and cut the connection when the answer comes: it happened
+    500 … 599    answer with that status instead of passing it on
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+Fault = str | int | None
+
+ENGINE_SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
+
+
+class SocketProxy:
+    """Listens from the start until `close`; `requests` are `METHOD /path` without version."""
+
+    def __init__(self, path: Path, *, upstream: str = ENGINE_SOCKET) -> None:
+        self.path = path
+        self.host = f"unix://{path}"
+        self.requests: list[str] = []
+        self.connections = 0
+        self.fault: Callable[[str, str], Fault] = lambda _method, _path: None
+        self._upstream = upstream
+        self._open: list[socket.socket] = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self) -> None:
+        """Cuts all connections that are open now."""
+        for each in self._open:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self.cut()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        engine = socket.socket(socket.AF_UNIX)
+        engine.connect(self._upstream)
+        self._open += [client, engine]
+        cut_at_answer = threading.Event()
+        threading.Thread(
+            target=self._answers, args=(engine, client, cut_at_answer), daemon=True
+        ).start()
+        with contextlib.suppress(OSError), client.makefile("rb") as reader:
+            while request := _read_request(reader):
+                if not self._pass_on(request, client, engine, cut_at_answer):
+                    break
+        _end(client, engine)
+
+    def _pass_on(
+        self,
+        request: bytes,
+        client: socket.socket,
+        engine: socket.socket,
+        cut_at_answer: threading.Event,
+    ) -> bool:
+        method, target, _ = request.split(b" ", 2)
+        path = target.decode().partition("?")[0]
+        if path.startswith("/v1."):
+            path = "/" + path.split("/", 2)[2]
+        self.requests.append(f"{method.decode()} {path}")
+        fault = self.fault(method.decode(), path)
+        if fault == "before":
+            return False
+        if isinstance(fault, int):
+            body = json.dumps({"message": "made up by the proxy"}).encode()
+            head = f"HTTP/1.1 {fault} Fault\r\nContent-Type: application/json\r\n"
+            client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            return True
+        if fault == "after":
+            cut_at_answer.set()
+        engine.sendall(request)
+        return True
+
+    def _answers(
+        self, engine: socket.socket, client: socket.socket, cut_at_answer: threading.Event
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while content := engine.recv(65536):
+                if cut_at_answer.is_set():
+                    break
+                client.sendall(content)
+        _end(client, engine)
+
+
+def _read_request(reader: BinaryIO) -> bytes:
+    """One whole request; empty at the end."""
+    head = b""
+    length, chunked = 0, False
+    while (line := reader.readline()) not in (b"\r\n", b""):
+        head += line
+        name, _, value = line.partition(b":")
+        if name.lower() == b"content-length":
+            length = int(value)
+        elif name.lower() == b"transfer-encoding":
+            chunked = b"chunked" in value.lower()
+    if not line:
+        return b""
+    head += line
+    if not chunked:
+        return head + reader.read(length)
+    while True:
+        size = reader.readline()
+        chunk = reader.read(int(size, 16) + 2)
+        head += size + chunk
+        if int(size, 16) == 0:
+            return head
+
+
+def _end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
