@@ -5,6 +5,7 @@ Command lines are argument lists, never a shell's; what a file says can only be 
 
 from __future__ import annotations
 
+import posixpath
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -51,8 +52,14 @@ def build_command(binary: str, settings: Settings, build: Build, image: str) -> 
     if build.dockerfile_inline:
         arguments.append("--file=-")
     elif build.dockerfile:
-        arguments.append(f"--file={build.dockerfile}")
+        arguments.append(f"--file={_dockerfile(build)}")
     return Invocation((*arguments, "--", build.context), build.dockerfile_inline)
+
+
+def _dockerfile(build: Build) -> str:
+    """Compose counts from the context, the binary from here; a remote context is left alone."""
+    local = posixpath.isabs(build.context)
+    return posixpath.join(build.context, build.dockerfile) if local else build.dockerfile
 
 
 def push_command(binary: str, settings: Settings, image: str) -> Invocation:

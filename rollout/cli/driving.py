@@ -24,6 +24,7 @@ from rollout.views.status import (
     status_documents,
     went_well,
 )
+from rollout.views.text import timestamp
 
 _LAST_LINES = 5
 
@@ -116,8 +117,9 @@ def summarize(session: Session, statuses: Iterable[ServiceStatus], following: Fo
     out, err = Writer(sys.stdout), Writer(sys.stderr)
     statuses = tuple(statuses)
     if following.progress == "json":
+        now = session.engine.now()
         for fields in status_documents(statuses):
-            out.line(document_line({"event": "result", **fields}))
+            out.line(document_line({"ts": timestamp(now), "event": "result", **fields}))
     for status in statuses:
         if went_well(status):
             if following.chatty:

@@ -281,12 +281,12 @@ def test_every_flag_has_a_meaning() -> None:
         environ={},
     )
     keys = {"publish-rm": "80", "mount-rm": "/a", "ulimit-rm": "nofile", "network-rm": "b"}
+    keys |= {f"{name}-rm": "a=b" for name in ("dns", "dns-option", "dns-search", "group")}
 
     for flag in UPDATE_FLAGS:
         if flag.name.endswith("-rm"):
             base = full
-            entry = keys.get(flag.name, "a")
-            value: Any = (entry, "a=b")
+            value: Any = (keys.get(flag.name, "a"),)
         elif flag.kind == "list":
             base, value = spec(), values.get(flag.name, ("a=b",) if "=" in flag.takes else ("a",))
         else:

@@ -54,7 +54,7 @@ def test_what_is_no_port_is_refused_with_the_flag_s_name(text: str) -> None:
                   propagation="rslave", create_host_path=False),
         ),
         (
-            'type=tmpfs,target=/tmp,tmpfs-size=64m,tmpfs-mode=1770',
+            "type=tmpfs,target=/tmp,tmpfs-size=64m,tmpfs-mode=1770",
             Mount(type="tmpfs", target="/tmp", tmpfs_size=64 * 2**20, tmpfs_mode=0o1770,
                   create_host_path=False),
         ),

@@ -20,26 +20,43 @@ class Plain:
         self._writer = Writer(out)
         self._began: float | None = None
         self._retries: set[str] = set()
+        self._waits: dict[str, str] = {}
 
     def __call__(self, progress: Progress) -> None:
         still: set[str] = set()
         if self._began is None:
             self._began = progress.at
             still = {status.service for status in progress.services if status.at_rest}
+        told = {_task(event) for event in progress.events if event.kind is EventKind.FAILURE}
         for event in progress.events:
-            if event.service not in still:  # what was at rest before we came is no change
-                self._tell(event)
+            if event.service in still:  # what was at rest before we came is no change
+                continue
+            if event.kind is EventKind.TASK and _task(event) in told:  # its failure says more
+                continue
+            self._tell(event)
 
     def close(self) -> None:
         """Nothing is open."""
 
     def _tell(self, event: Event) -> None:
         text = sentence(event)
-        if event.kind is EventKind.RETRY:
-            if text in self._retries:
-                return
-            self._retries.add(text)
-        self._say(event.at, text)
+        if not self._is_repeat(event, text):
+            self._say(event.at, text)
+
+    def _is_repeat(self, event: Event, text: str) -> bool:
+        """A retry is told once; a wait once a batch, though its end may move."""
+        match event.kind:
+            case EventKind.RETRY:
+                told = text in self._retries
+                self._retries.add(text)
+                return told
+            case EventKind.WAIT:
+                told = self._waits.get(event.service) == text
+                self._waits[event.service] = text
+                return told
+            case EventKind.BATCH:
+                self._waits.pop(event.service, None)
+        return False
 
     def _say(self, at: float, text: str) -> None:
         offset = max(0.0, at - (self._began or at))
@@ -55,3 +72,7 @@ def sentence(event: Event) -> str:
         return full_name(event.stack, text)
     name = full_name(event.stack, event.service)
     return f"{name}.{event.slot}: {text}" if event.slot else f"{name}: {text}"
+
+
+def _task(event: Event) -> tuple[str, int, str, str]:
+    return (event.service, event.slot, event.task, event.state)

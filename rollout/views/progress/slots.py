@@ -14,6 +14,7 @@ from rollout.model.labels import full_name
 from rollout.model.state import MarkKind, TaskState, UpdateState
 from rollout.model.status import ServiceStatus, SlotStatus
 from rollout.model.units import format_duration
+from rollout.views.services import state_word
 from rollout.views.text import clean, short_image
 
 MOST_SLOTS = 20
@@ -28,6 +29,10 @@ _STEPS = {
     TaskState.RUNNING: 9,
 }
 _LAST_STEP = 9
+_WAITS = {
+    "delay": "done, next batch after the delay",
+    "monitor": "watching that tasks stay up",
+}
 _ENDED = frozenset({TaskState.FAILED, TaskState.REJECTED, TaskState.COMPLETE, TaskState.SHUTDOWN})
 
 
@@ -60,7 +65,7 @@ def panel(status: ServiceStatus, now: float) -> Panel:
     return Panel(
         title=clean(
             f"{full_name(status.stack, status.service)}  revision {status.revision.number}  "
-            f"{short_image(spec.task.image)}  {status.message or 'deploying'}"
+            f"{short_image(spec.task.image)}  {status.message or state_word(status)}"
         ),
         overall=Bar(
             label="overall progress",
@@ -133,7 +138,7 @@ def _waiting(status: ServiceStatus, now: float) -> str:
     if status.at_rest or not status.waiting_for:
         return ""
     batch = ", ".join(str(slot) for slot in status.batch[:MOST_SLOTS])
-    text = f"waiting for {status.waiting_for}"
+    text = _WAITS.get(status.waiting_for, f"waiting for {status.waiting_for}")
     if status.until is not None and status.until > now:
         text += f", {_left(status.until, now)}"
     return clean(f"batch {batch}: {text}" if batch else text)

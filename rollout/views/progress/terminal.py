@@ -8,6 +8,7 @@ one.
 from __future__ import annotations
 
 import time
+from collections.abc import Set as AbstractSet
 from typing import TextIO
 
 from rich.console import Console, Group
@@ -32,6 +33,7 @@ class Terminal:
         self._console = Console(file=out, highlight=False, markup=False, emoji=False)
         self._progress: Progress | None = None
         self._seen_at = 0.0
+        self._worked: set[str] = set()
         self._live = Live(
             console=self._console,
             get_renderable=self._render,
@@ -43,6 +45,7 @@ class Terminal:
         self._started = False
 
     def __call__(self, progress: Progress) -> None:
+        self._worked |= {each.service for each in progress.services if not each.at_rest}
         self._progress, self._seen_at = progress, time.monotonic()
         if not self._started:
             self._live.start()
@@ -57,16 +60,23 @@ class Terminal:
         if self._progress is None:
             return Group()
         now = self._progress.at + time.monotonic() - self._seen_at
-        return Group(*screen(self._progress, now, self._console.width, self._console.height))
+        size = self._console.size
+        return Group(*screen(self._progress, now, size.width, size.height, self._worked))
 
 
-def screen(progress: Progress, now: float, columns: int, rows: int) -> list[Text]:
-    """The lines for a terminal of that size.  Services at rest get one line, below the others."""
+def screen(
+    progress: Progress, now: float, columns: int, rows: int, worked: AbstractSet[str] = frozenset()
+) -> list[Text]:
+    """The lines for a terminal of that size.
+
+    Services in `worked` were changed before our eyes and keep their lines to the end; others that
+    are at rest get one line, below.
+    """
     lines = []
     if progress.holder:
         lines.append(_text(f"driven by {clean(progress.holder)}, following", "dim", columns))
-    busy = [status for status in progress.services if not status.at_rest]
-    rest = [status for status in progress.services if status.at_rest]
+    busy = [each for each in progress.services if not each.at_rest or each.service in worked]
+    rest = [each for each in progress.services if each not in busy]
     room = max(1, rows - 1 - len(lines) - len(rest) - _HEADINGS * len(busy))
     for status in busy:
         lines += _paint(panel(status, now), columns, max(1, room // len(busy)))
