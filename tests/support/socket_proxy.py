@@ -6,6 +6,7 @@ request by `fault(method, path)`:
     None         pass it on
     "before"     cut the connection instead of passing it on: it never happened
     "after"      pass it on, and cut the connection when the answer comes: it happened
+    "silent"     pass it on, and keep the answer
     500 … 599    answer with that status instead of passing it on
 """
 
@@ -66,13 +67,13 @@ class SocketProxy:
         engine = socket.socket(socket.AF_UNIX)
         engine.connect(self._upstream)
         self._open += [client, engine]
-        cut_at_answer = threading.Event()
+        at_answer: list[Fault] = []
         threading.Thread(
-            target=self._answers, args=(engine, client, cut_at_answer), daemon=True
+            target=self._answers, args=(engine, client, at_answer), daemon=True
         ).start()
         with contextlib.suppress(OSError), client.makefile("rb") as reader:
             while request := _read_request(reader):
-                if not self._pass_on(request, client, engine, cut_at_answer):
+                if not self._pass_on(request, client, engine, at_answer):
                     break
         _end(client, engine)
 
@@ -81,7 +82,7 @@ class SocketProxy:
         request: bytes,
         client: socket.socket,
         engine: socket.socket,
-        cut_at_answer: threading.Event,
+        at_answer: list[Fault],
     ) -> bool:
         method, target, _ = request.split(b" ", 2)
         path = target.decode().partition("?")[0]
@@ -96,19 +97,19 @@ class SocketProxy:
             head = f"HTTP/1.1 {fault} Fault\r\nContent-Type: application/json\r\n"
             client.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
             return True
-        if fault == "after":
-            cut_at_answer.set()
+        at_answer[:] = [fault]
         engine.sendall(request)
         return True
 
     def _answers(
-        self, engine: socket.socket, client: socket.socket, cut_at_answer: threading.Event
+        self, engine: socket.socket, client: socket.socket, at_answer: list[Fault]
     ) -> None:
         with contextlib.suppress(OSError):
             while content := engine.recv(65536):
-                if cut_at_answer.is_set():
+                if at_answer == ["after"]:
                     break
-                client.sendall(content)
+                if at_answer != ["silent"]:
+                    client.sendall(content)
         _end(client, engine)
 
 

@@ -226,15 +226,23 @@ class Act:
 
     def _start(self, container: str, post_start: tuple[tuple[str, ...], ...], name: str) -> None:
         try:
+            self._start_once(container)
+        except EngineError:
+            # No event tells of a start that failed.
+            self._look.changed(container)
+            raise
+        for command in post_start:
+            if failed := self._run_hook("post_start", command, container, name):
+                self._api.stop(container, 0)
+                raise EngineError(failed)
+
+    def _start_once(self, container: str) -> None:
+        try:
             self._api.start(container)
         except (LinkError, TimedOutError):
             # Started twice, one that failed at once would get a second life: look first.
             if parse_time(self._api.inspect(container)["State"].get("StartedAt")) is None:
                 self._api.start(container)
-        for command in post_start:
-            if failed := self._run_hook("post_start", command, container, name):
-                self._api.stop(container, 0)
-                raise EngineError(failed)
 
     def _run_pre_stop(self, task: Task) -> str:
         spec = spec_of(task.spec)

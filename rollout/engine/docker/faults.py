@@ -7,6 +7,7 @@ OSErrors.  Each becomes one line: what was being done, what the engine or the sy
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 
 from requests import exceptions as requests_errors
@@ -23,6 +24,20 @@ LINK_FAULTS = (
 """What a broken connection raises; a `RequestException` is an OSError too, said for the reader."""
 
 _OF_STATUS: dict[int, type[EngineError]] = {404: NotFoundError, 409: ConflictError}
+_LAYERS = (
+    re.compile(r"^failed to create (shim )?task.*?: OCI runtime create failed: "),
+    re.compile(r"^OCI runtime create failed: "),
+    re.compile(r"^runc create failed: "),
+    re.compile(r"^unable to start container process: "),
+    re.compile(r": unknown$"),
+    re.compile(r"^driver failed programming external connectivity on endpoint \S+ \(\w+\): "),
+    re.compile(r"^Error starting userland proxy: "),
+)
+_HINTS = (
+    ("port is already allocated", "free the port, or publish another"),
+    ("address already in use", "free the port, or publish another"),
+    ("no space left on device", "free space on the engine's host: docker system df"),
+)
 _START_IT = "is Docker running? start it, or name another engine with -H or --context"
 
 
@@ -43,9 +58,10 @@ def translate(error: Exception, doing: str, endpoint: Endpoint) -> EngineError:
     response = getattr(error, "response", None)
     if response is not None:
         status = int(response.status_code)
-        said = one_line(getattr(error, "explanation", None) or response.reason or "")
+        said = plain(getattr(error, "explanation", None) or response.reason or "")
         kind = _OF_STATUS.get(status, EngineError)
-        return kind(f"{doing}: {said or f'HTTP {status}'}", status=status)
+        hint = next((hint for words, hint in _HINTS if words in said), "")
+        return kind(f"{doing}: {said or f'HTTP {status}'}", status=status, hint=hint)
     if any(_is_timeout(each) for each in _chain(error)):
         return TimedOutError(
             f"{doing}: no answer from {endpoint} in time", hint="the engine is slow or hangs"
@@ -58,6 +74,18 @@ def translate(error: Exception, doing: str, endpoint: Endpoint) -> EngineError:
     if isinstance(error, LINK_FAULTS):
         return _link(error, doing, endpoint)
     return EngineError(f"{doing}: {one_line(str(error)) or type(error).__name__}")
+
+
+def plain(text: str) -> str:
+    """What an engine says, on one line, without the layers it went through.
+
+    `failed to create shim task: OCI runtime create failed: … process: exec: "/x": …: unknown`
+    → `exec: "/x": …`
+    """
+    said = one_line(text)
+    for layer in _LAYERS:
+        said = layer.sub("", said)
+    return said
 
 
 def one_line(text: str) -> str:

@@ -142,7 +142,8 @@ class Look:
     def _trusted(self, known: _Known) -> bool:
         if not self._watches:
             return False
-        at_rest = known.inspected["State"]["Status"] in ("exited", "created", "dead")
+        # Not `created`: a start that fails leaves it so, and may tell nobody.
+        at_rest = known.inspected["State"]["Status"] in ("exited", "dead")
         return at_rest or self._monotonic() - known.looked_at < _TRUST_S
 
     def _forget(self, stack: str, tasks: tuple[Task, ...]) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from rollout.engine.docker.faults import one_line
+from rollout.engine.docker.faults import one_line, plain
 from rollout.model import labels
 from rollout.model.canonical import digest_of_label, from_canonical
 from rollout.model.spec import ServiceSpec
@@ -217,7 +217,7 @@ def _finished_at(
 
 
 def _error(state: Json, *, failed: bool, probed: bool) -> str:
-    if said := one_line(state.get("Error") or ""):
+    if said := plain(state.get("Error") or ""):
         return said
     if failed:
         return f"could not be started: exit code {state.get('ExitCode')}"

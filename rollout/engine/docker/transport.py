@@ -223,11 +223,9 @@ class KeepAliveAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=_POOL_SIZE)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        probes = [
-            (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 30),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 10),
-            (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
-        ]
+        probes = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
+        for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
+            if hasattr(socket, name):  # macOS has names of its own
+                probes.append((socket.IPPROTO_TCP, getattr(socket, name), value))
         options = [*HTTPConnection.default_socket_options, *probes]
         super().init_poolmanager(*args, socket_options=options, **kwargs)

@@ -169,6 +169,32 @@ def test_a_broken_connection_is_tried_again(
     assert all(error.message for error in told)
 
 
+def test_an_engine_that_is_slow_to_answer(proxy: SocketProxy, stack: str, image: str) -> None:
+    """A start or stop that times out is looked after, not taken for a failure."""
+    hasty = connect(proxy.host, timeout_s=1)
+    proxy.fault = lambda method, path: "silent" if path.endswith(("/start", "/stop")) else None
+
+    task = started(hasty, revision(stack, service(image, stop_grace_s=0.0)))
+    assert task.running
+    hasty.act(Stop(task=task, cause="test"), no_contents)
+
+    assert [each.ended for each in hasty.observe(stack)] == [True]
+    hasty.close()
+
+
+def test_a_start_that_fails_is_seen_at_once(proxied: DockerEngine, stack: str, image: str) -> None:
+    """No event tells of it, and still the next look shows it."""
+    watch = proxied.watch(stack, lambda: None)
+    task = prepared(proxied, revision(stack, service(image, command=("/nosuch",))))
+    assert proxied.observe(stack)[0].prepared
+
+    with pytest.raises(EngineError, match='exec: "/nosuch"'):
+        proxied.act(Start(task=task, cause="test"), no_contents)
+
+    assert proxied.observe(stack)[0].ended
+    watch.close()
+
+
 def test_no_4xx_is_tried_again(proxied: DockerEngine, proxy: SocketProxy) -> None:
     with pytest.raises(EngineError):
         proxied._api.inspect("nosuch")

@@ -106,13 +106,16 @@ def test_a_prepared_task() -> None:
 
 def test_a_task_that_could_not_be_started() -> None:
     """It stays `created`; its error says that it has ended."""
-    error = 'exec: "/nosuch": stat /nosuch: no such file or directory: unknown'
-    task = _task(_row(State="created"), StartedAt=NEVER, ExitCode=127, Error=error + "\n")
+    error = (
+        "failed to create shim task: OCI runtime create failed: runc create failed: unable to "
+        'start container process: exec: "/nosuch": stat /nosuch: no such file or directory: unknown'
+    )
+    task = _task(_row(State="created"), StartedAt=NEVER, ExitCode=127, Error=error)
 
     assert task.ended
     assert not task.prepared
     assert task.exit_code == 127
-    assert task.error == error
+    assert task.error == 'exec: "/nosuch": stat /nosuch: no such file or directory'
 
     silent = _task(_row(State="created"), StartedAt=NEVER, ExitCode=128)
     assert silent.error == "could not be started: exit code 128"
