@@ -56,7 +56,11 @@ class _Service:
         self.report = report
 
     def check(self) -> None:
-        if not {"image", "build", "provider"} & self.node.entries.keys():
+        image = self.node.entries.get("image")
+        if (image is None or image.value == "") and not {
+            "build",
+            "provider",
+        } & self.node.entries.keys():
             self.error(self.node.at_key, "", "has neither an image nor a build", "add image:")
         self.exclusive()
         self.health()
@@ -105,14 +109,15 @@ class _Service:
         for kind in ("volumes", "configs", "secrets"):
             for number, item in enumerate(self.node.items_at(kind)):
                 source = item.find("source")
-                if source is None or (kind == "volumes" and item.get("type") != "volume"):
+                named = kind != "volumes" or (item.get("type") == "volume" and item.get("source"))
+                if source is None or not named:
                     continue
                 self.defined(kind, source.value, source.mark, f".{kind}[{number}]")
 
     def defined(self, kind: str, name: Any, mark: Mark, key: str) -> None:
         known = self.root.entries.get(kind)
         names = known.entries if known else {}
-        if name in names or not name or (known and known.tag == BAD):
+        if name in names or (known and known.tag == BAD):
             return
         what = kind.removesuffix("s")
         hint = suggest(name, names) or f"add it under {kind}:"

@@ -8,6 +8,7 @@ value outside wins over one set earlier in the file, as in Compose.
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -124,7 +125,8 @@ def project_environment(
     """
     found: dict[str, str] = {}
     default = folder / ".env"
-    for path in env_files or ((default,) if default.is_file() else ()):
+    found_default = (default,) if os.path.isfile(default) else ()  # noqa: PTH113  never raises
+    for path in env_files or found_default:
         outside = {**found, **environ}
         found.update(load_env_file(path, outside.get))
     return {**found, **environ}

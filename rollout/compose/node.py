@@ -56,12 +56,13 @@ class Node(Struct, frozen=True):
 
     def find(self, *keys: str) -> Node | None:
         """The node below these keys; None where there is none, or one already reported as bad."""
-        node: Node | None = self
+        node = self
         for key in keys:
-            if node is None or not isinstance(node.value, dict):
+            found = node.value.get(key) if isinstance(node.value, dict) else None
+            if found is None:
                 return None
-            node = node.value.get(key)
-        return None if node is None or node.tag == BAD else node
+            node = found
+        return None if node.tag == BAD else node
 
     def get(self, *keys: str, default: Any = None) -> Any:
         """The scalar below these keys."""
@@ -120,7 +121,7 @@ def suggest(word: str, known: Iterable[str]) -> str:
     """`did you mean X?`, or nothing."""
     import difflib  # noqa: PLC0415  lazy: only for an error
 
-    near = difflib.get_close_matches(word[:_SHOWN], known, n=1, cutoff=0.7)
+    near = difflib.get_close_matches(word[:_SHOWN], known, n=1, cutoff=0.6)
     return f"did you mean {near[0]}?" if near else ""
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from rollout.compose.complete import Project
-from rollout.compose.node import Node, shown
+from rollout.compose.node import Node
 from rollout.compose.parts import Parts
 from rollout.compose.read_mounts import read_mounts
 from rollout.compose.read_networks import read_attachments, read_network_mode
@@ -21,16 +19,6 @@ from rollout.model.spec import (
 )
 from rollout.model.units import parse_duration
 
-_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)"
-_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
-_IMAGE = re.compile(
-    rf"(?:(?:{_DOMAIN}(?:\.{_DOMAIN})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
-    rf"{_PATH}(?:/{_PATH})*"
-    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?",
-    re.ASCII,
-)
-_MAX_IMAGE = 512
-
 
 def image_name(name: str, node: Node, project: Project) -> str:
     """As the file writes it; without one, the name Compose gives what it builds."""
@@ -41,7 +29,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
     """`path` is the service's key path, for errors."""
     get = node.get
     return TaskSpec(
-        image=_image(name, node, path, parts),
+        image=image_name(name, node, parts.project),
         command=_command(node.find("command")),
         entrypoint=_command(node.find("entrypoint")),
         environment=node.texts("environment"),
@@ -61,7 +49,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         stop_signal=get("stop_signal", default=""),
         stop_grace_s=parse_duration(get("stop_grace_period", default="10s")),
         healthcheck=_healthcheck(node.find("healthcheck")),
-        restart=read_restart(node, path, parts.report),
+        restart=read_restart(node),
         ports=_ports(node.items_at("ports")),
         mounts=read_mounts(node, path, parts.volumes, parts.report),
         files=parts.contents.mounts(node),
@@ -95,15 +83,6 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         post_start=_hooks(node.items_at("post_start")),
         pre_stop=_hooks(node.items_at("pre_stop")),
     )
-
-
-def _image(name: str, node: Node, path: str, parts: Parts) -> str:
-    image = image_name(name, node, parts.project)
-    if len(image) > _MAX_IMAGE or not _IMAGE.fullmatch(image):
-        mark = (node.find("image") or node).mark
-        what = f"{shown(image)} is not an image reference"
-        parts.report.error(mark, f"{path}.image", what, "use for example registry:5000/name:tag")
-    return image
 
 
 def hosts(node: Node) -> tuple[str, ...]:

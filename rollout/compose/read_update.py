@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from rollout.compose.node import Node, Report, shown, suggest
+from rollout.compose.node import Node
 from rollout.model.spec import (
     FailureAction,
     Order,
@@ -16,13 +14,13 @@ from rollout.model.units import parse_duration
 
 _DEFAULT = UpdateConfig()
 _CONDITIONS = {
+    "no": RestartCondition.NONE,
     "none": RestartCondition.NONE,
     "on-failure": RestartCondition.ON_FAILURE,
     "any": RestartCondition.ANY,
     "always": RestartCondition.ANY,
     "unless-stopped": RestartCondition.ANY,
 }
-_RESTART = re.compile(r"(no|always|unless-stopped|on-failure)(?::([0-9]{1,9}))?", re.ASCII)
 
 
 def read_update(node: Node | None) -> UpdateConfig:
@@ -40,12 +38,11 @@ def read_update(node: Node | None) -> UpdateConfig:
     )
 
 
-def read_restart(service: Node, path: str, report: Report) -> RestartPolicy:
+def read_restart(service: Node) -> RestartPolicy:
     """`deploy.restart_policy`; where there is none, `restart` in Compose's meaning."""
-    restart = _restart(service, path, report)
     policy = service.find("deploy", "restart_policy")
     if policy is None:
-        return restart
+        return _restart(service)
     default = RestartPolicy()
     delay, window = policy.get("delay"), policy.get("window")
     return RestartPolicy(
@@ -56,17 +53,8 @@ def read_restart(service: Node, path: str, report: Report) -> RestartPolicy:
     )
 
 
-def _restart(service: Node, path: str, report: Report) -> RestartPolicy:
-    node = service.find("restart")
-    if node is None or not node.value:
-        return RestartPolicy()
-    match = _RESTART.fullmatch(node.value)
-    if match is None or (match[2] and match[1] != "on-failure"):
-        known = ("no", "always", "unless-stopped", "on-failure")
-        hint = suggest(node.value, known) or "use no, always, unless-stopped or on-failure[:times]"
-        what = f"{shown(node.value)} is not a restart policy"
-        report.error(node.mark, f"{path}.restart", what, hint)
-        return RestartPolicy()
-    if match[1] == "no":
-        return RestartPolicy(condition=RestartCondition.NONE)
-    return RestartPolicy(condition=_CONDITIONS[match[1]], max_attempts=int(match[2] or 0))
+def _restart(service: Node) -> RestartPolicy:
+    """`on-failure:3` tries three times."""
+    name, _, times = str(service.get("restart", default="")).partition(":")
+    condition = _CONDITIONS.get(name, RestartCondition.ANY)
+    return RestartPolicy(condition=condition, max_attempts=int(times or 0))

@@ -13,6 +13,7 @@ from rollout.compose.check import replicas
 from rollout.compose.grammar import NOT_YET
 from rollout.compose.node import Node, Report, join, shown
 from rollout.compose.short import is_file_path
+from rollout.compose.values import is_image
 from rollout.model.labels import is_service_name
 
 REFUSED = {
@@ -150,6 +151,9 @@ class _Service:
                 self.error(said, f".{'.'.join(key)}", "cannot stand together with mode: global")
 
     def values(self) -> None:
+        if (image := self.node.find("image")) and image.value and not is_image(image.value):
+            what = f"{shown(image.value)} is not an image reference"
+            self.error(image, ".image", what, "use for example registry:5000/name:tag")
         if (policy := self.node.find("pull_policy")) and policy.value not in _PULL_POLICIES:
             known = ", ".join(_PULL_POLICIES)
             self.error(policy, ".pull_policy", f"{shown(policy.value)} is none of {known}")

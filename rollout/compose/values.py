@@ -20,8 +20,19 @@ Parse = Callable[[Scalar], Scalar]
 _MAX_LENGTH = 64
 _INTEGER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_DOMAIN = r"(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)"
+_PATH = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_IMAGE = re.compile(
+    rf"(?:(?:{_DOMAIN}(?:\.{_DOMAIN})*|\[[0-9a-fA-F:]+\])(?::[0-9]+)?/)?"
+    rf"{_PATH}(?:/{_PATH})*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9+._-]+:[0-9a-fA-F]{32,})?",
+    re.ASCII,
+)
+_MAX_IMAGE = 512
+RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::([0-9]{1,9}))?)", re.ASCII)
 _YES, _NO = frozenset({"true", "y", "yes", "on"}), frozenset({"false", "n", "no", "off"})
 _MAX = 2**63 - 1
+_EXACT = 2.0**53
 
 
 class BadValueError(ValueError):
@@ -41,10 +52,15 @@ def string(value: Scalar) -> str:
 
 
 def restart(value: Scalar) -> str:
-    """YAML takes a bare `false` for a boolean, which nobody means here."""
+    """`restart`; YAML takes a bare `false` for a boolean, which nobody means here."""
     if value is False:
         raise BadValueError("must be a string", 'write "no", in quotes')
-    return string(value)
+    found = string(value)
+    if found and not RESTART.fullmatch(found):
+        known = ("no", "always", "unless-stopped", "on-failure")
+        hint = suggest(found, known) or "use no, always, unless-stopped or on-failure[:times]"
+        raise BadValueError(f"{shown(found)} is not a restart policy", hint)
+    return found
 
 
 def text(value: Scalar) -> str:
@@ -90,6 +106,8 @@ def integer(low: int | None = None, high: int = _MAX) -> Parse:
 def _integer(value: Scalar) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < _EXACT:
+        return int(value)
     if isinstance(value, str) and len(value) <= _MAX_LENGTH and _INTEGER.fullmatch(value):
         return int(value)
     raise BadValueError(f"{shown(as_text(value))} is not a whole number")
@@ -160,6 +178,11 @@ def _size(value: str) -> str:
     if count > _MAX:
         raise BadValueError(f"{shown(value)} is more than any machine has")
     return str(count)
+
+
+def is_image(reference: str) -> bool:
+    """Docker's grammar: `registry:5000/path/name:tag@digest`."""
+    return len(reference) <= _MAX_IMAGE and _IMAGE.fullmatch(reference) is not None
 
 
 def file_mode(value: Scalar) -> int:
