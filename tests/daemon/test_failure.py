@@ -157,13 +157,26 @@ def test_start_first_keeps_the_old_task_of_a_slot_that_fails(
     tmp_path: Path, stack: str, image: str
 ) -> None:
     """Nothing is lost, and nothing crashes on beside it."""
-    _deploy(tmp_path, stack, image, GOOD)
+    file = """
+        services:
+          web:
+            image: {image}
+            environment: {{{environment}}}
+            healthcheck: {{test: ["CMD", "test", "-e", "/ready"], interval: 200ms, retries: 50}}
+            deploy:
+              replicas: 3
+              update_config: {{monitor: 1s, order: start-first}}
+    """
+    good = file.format(image=image, environment="READY_AFTER: '0'")
+    rollout("deploy", "-c", compose_file(tmp_path, good), stack)
 
     with witness(stack) as seen:
-        _deploy(tmp_path, stack, image, BAD, "monitor: 1s, delay: 1s, order: start-first", expect=3)
+        bad = file.format(image=image, environment="EXIT_AFTER: '0.5', EXIT_CODE: '3'")
+        rollout("deploy", "-c", compose_file(tmp_path, bad), stack, expect=3)
 
-    assert _running(stack) == [(1, 1), (2, 1), (3, 1), (4, 1)]
+    assert _running(stack) == [(1, 1), (2, 1), (3, 1)]
     assert not seen.of("die", revision=1)
+    assert len(seen.of("start")) == 1
 
 
 def test_a_first_deployment_that_does_not_stay_up_is_no_success(

@@ -1,0 +1,52 @@
+# Every target does its own set-up; see `make help`.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+JOBS ?= 4
+
+.DEFAULT_GOAL := help
+.PHONY: help install engine images demo demo-down test check bench lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+install: $(STAMP) ## make .venv with .venv/bin/rollout
+
+$(STAMP): pyproject.toml tests/requirements.lock
+	@compose/setup/install.sh "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+engine: install ## bring a Docker engine and a registry on 127.0.0.1:5000 where there are none
+	@compose/setup/engine.sh
+
+images: engine ## pull the images that demo and tests need, or build them from Debian's packages
+	@compose/setup/images.sh
+
+demo: images ## show a rolling update of dockercoins, its cadence changed under way, a rollback
+	@compose/demo.sh
+
+demo-down: install ## remove what the demo left running
+	@$(BIN)/rollout rm dockercoins
+
+check: install ## format, lint, types, and all tests that need no engine
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n $(JOBS) -m "not docker"
+
+test: images ## everything: check, and all tests on a real engine
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+
+bench: images ## ratios against the bare engine calls and against `import docker`
+	@$(BIN)/python -m tests.bench
+
+lock: install ## write the versions installed now to the lock file
+	@$(BIN)/pip freeze --exclude-editable >tests/requirements.lock
+
+clean: ## remove the virtual environment and caches
+	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
