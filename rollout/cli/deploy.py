@@ -13,7 +13,7 @@ import click
 from msgspec.structs import replace
 
 from rollout.cli import options
-from rollout.cli.driving import Following, finish, following_of, say
+from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.files import load_stack
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
@@ -67,6 +67,7 @@ def command(
     following = following_of(**values)
     wanted = load_stack(files, name=stack, env_files=env_files, profiles=profiles)
     with open_session(settings) as session:
+        refuse_if_held(session, wanted.name, following)
         recorded = session.ledger.read(wanted.name)
         policy = Policy(resolve=resolve_image, pull=pull or "")
         specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from rollout.cli import sinks
 from rollout.cli.interrupt import Interruption
 from rollout.cli.syntax import duration
 from rollout.controller.drive import drive
+from rollout.controller.look import look
 from rollout.controller.outcome import exit_code
 from rollout.controller.session import Session
-from rollout.errors import InterruptedRolloutError, RolloutError
+from rollout.errors import HeldError, InterruptedRolloutError, RolloutError
+from rollout.log import log
+from rollout.model.event import Progress
 from rollout.model.labels import full_name
 from rollout.model.status import ServiceStatus
 from rollout.views.document import document_line
+from rollout.views.progress.sink import Sink
 from rollout.views.progress.writer import Writer
 from rollout.views.status import (
     Words,
@@ -61,6 +65,18 @@ def say(following: Following, text: str) -> None:
         Writer(sys.stdout).line(text)
 
 
+def refuse_if_held(session: Session, stack: str, following: Following) -> None:
+    """With `--on-conflict fail`, before anything is recorded.  Raises HeldError."""
+    if following.on_conflict != "fail":
+        return
+    holder = look(session, stack).holder
+    if holder:
+        raise HeldError(
+            f"{stack} is held by {holder}, nothing was recorded",
+            hint="wait for it, or leave out --on-conflict fail to follow it",
+        )
+
+
 def finish(
     session: Session, stack: str, following: Following, services: Sequence[str] | None = None
 ) -> int:
@@ -94,7 +110,7 @@ def to_rest(
             statuses = drive(
                 session,
                 stack,
-                report=sink,
+                report=_logged(sink),
                 stop=interruption.stop,
                 wake=interruption.wake,
                 on_conflict=following.on_conflict,
@@ -110,6 +126,24 @@ def to_rest(
         sink.close()
     summarize(session, statuses, following)
     return exit_code(statuses)
+
+
+def _logged(sink: Sink) -> Callable[[Progress], None]:
+    """The sink, and every event as a log line for operators, at level info."""
+
+    def report(progress: Progress) -> None:
+        for event in progress.events:
+            log.info(
+                event.text or event.state,
+                kind=str(event.kind),
+                stack=event.stack,
+                service=event.service,
+                revision=event.revision,
+                task=event.task,
+            )
+        sink(progress)
+
+    return report
 
 
 def summarize(session: Session, statuses: Iterable[ServiceStatus], following: Following) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rollout.cli import options
-from rollout.cli.driving import finish, following_of, say
+from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
@@ -26,6 +26,7 @@ def command(settings: Settings, /, service: str, **values: Any) -> int:
         target = find_service(session, service)
         if target.newest.last_mark is not MarkKind.PAUSED:
             raise UsageError(f"{target.name}: is not paused")
+        refuse_if_held(session, target.stack, following)
         session.ledger.note(
             target.newest, MarkKind.RESUMED, "update resumed on request", reason="request"
         )

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rollout.cli import options
-from rollout.cli.driving import Following, finish, following_of, say
+from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.prepare import ensure
 from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
@@ -31,7 +31,9 @@ def command(settings: Settings, /, service: str, number: int | None, **values: A
     """
     following = following_of(**values)
     with open_session(settings) as session:
-        return roll_back(session, find_service(session, service), number, following)
+        target = find_service(session, service)
+        refuse_if_held(session, target.stack, following)
+        return roll_back(session, target, number, following)
 
 
 def roll_back(

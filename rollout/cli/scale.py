@@ -8,7 +8,7 @@ import click
 from msgspec.structs import replace
 
 from rollout.cli import options
-from rollout.cli.driving import finish, following_of, say
+from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
@@ -33,6 +33,7 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
         for target, _ in found:
             if target.newest.spec.mode is not Mode.REPLICATED:
                 raise UsageError(f"{target.name}: scale can only be used with replicated mode")
+            refuse_if_held(session, target.stack, following)
         stacks: dict[str, list[str]] = {}
         for target, count in found:
             session.ledger.record(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rollout.cli import options
-from rollout.cli.driving import finish, following_of, say
+from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.edits import edit
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
@@ -48,6 +48,7 @@ def command(
         raise UsageError("other flags may not be combined with --rollback")
     with open_session(settings) as session:
         target = find_service(session, service)
+        refuse_if_held(session, target.stack, following)
         if back:
             return roll_back(session, target, None, following)
         spec = edit(target.newest.spec, flags, environ=os.environ)

@@ -7,13 +7,14 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rollout.engine.docker.engine import DockerEngine
 from tests.support.command import compose_file, finish, rollout, start
-from tests.support.engine import WORDS, eventually
+from tests.support.engine import WORDS, eventually, new_stack, sweep
 
 pytestmark = pytest.mark.docker
 
@@ -226,6 +227,25 @@ def _revisions(stack: str) -> list[int]:
     return [task["revision"] for task in tasks if task["current_state"] == "running"]
 
 
+def test_a_stack_that_is_held_is_left_alone_when_asked(
+    tmp_path: Path, stack: str, image: str
+) -> None:
+    """`--on-conflict fail` ends with exit 7, and records nothing; else the update is joined."""
+    _deploy(tmp_path, stack, image, replicas=2)
+    driving = start("update", f"{stack}_web", "--force", "--update-delay", "30s")
+    eventually(lambda: 2 in _revisions(stack))
+
+    ran = rollout("scale", f"{stack}_web=5", "--on-conflict", "fail", expect=7)
+    assert f"{stack} is held by " in ran.err
+    assert len(rollout("history", f"{stack}_web", "-q").out.split()) == 2
+
+    joined = rollout("update", f"{stack}_web", "--update-delay", "0s").out
+    finish(driving)
+
+    assert f"{stack}: followed, driven by " in joined
+    assert _revisions(stack) == [2, 2]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_finishes_what_is_in_flight(
     tmp_path: Path, stack: str, image: str, number: signal.Signals
@@ -266,6 +286,17 @@ def test_the_second_signal_leaves_at_once(tmp_path: Path, stack: str, image: str
     finish(driving, expect=130)
 
 
+@pytest.fixture(scope="module")
+def untouched(
+    tmp_path_factory: pytest.TempPathFactory, image: str
+) -> Iterator[tuple[str, list[object]]]:
+    """A stack with one task that nobody may change, and its tasks as they were."""
+    stack = new_stack()
+    _deploy(tmp_path_factory.mktemp("untouched"), stack, image, replicas=1)
+    yield stack, rollout("ps", stack, "--format", "json").json
+    sweep(stack)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
@@ -283,10 +314,9 @@ def test_the_second_signal_leaves_at_once(tmp_path: Path, stack: str, image: str
     ],
 )
 def test_what_cannot_be_is_one_line_and_changes_nothing(
-    tmp_path: Path, stack: str, image: str, arguments: tuple[str, ...], code: int, text: str
+    untouched: tuple[str, list[object]], arguments: tuple[str, ...], code: int, text: str
 ) -> None:
-    _deploy(tmp_path, stack, image, replicas=1)
-    before = rollout("ps", stack, "--format", "json").json
+    stack, before = untouched
 
     ran = rollout(*(each.format(stack=stack) for each in arguments), expect=code)
 
