@@ -2,8 +2,7 @@
 
 A slot fails once, by the first task that the run made in it: it ended (exit code 0 too), turned
 unhealthy, could not be made Ready or was not running by the deadline, before it was running or
-within
-the monitor window after.  Judged by when it happened, so that nobody need have been watching.
+within the monitor window after.  Judged by when it happened, so that nobody need have been watching.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
     if task.armed:
         # Docker's restart policy is set only once the window is over, so it has passed.
         return None
-    if limit is not None and (ran_at or now) > limit:
+    if limit is not None and (now >= limit if ran_at is None else ran_at > limit):
         late = f"not running after {format_duration(run.deadline_s)}"
         if task.error:
             late += f": {task.error}"

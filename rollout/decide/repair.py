@@ -53,6 +53,9 @@ def restart_at(view: View, slot: Slot) -> float | None:
     task = slot.last
     if task is None or slot.new is not None or not _concerns_restart(view, slot):
         return None
+    if task.armed and task.started_at is None and unwatched(view):
+        # Nobody watches any more, and its last chance could not be started: that is how it ends.
+        return None
     revision = _made_by(view, task) or view.run.target
     policy = revision.spec.task.restart
     ended = [each for each in slot.tasks if each.ended and each.digest == task.digest]
