@@ -82,14 +82,21 @@ class Act:
         self._start(task.container_id, spec.task.post_start if spec else (), task.name)
 
     def stop(self, action: Stop) -> None:
-        """Returns when it is down, or when the engine takes too long: look again then."""
+        """Returns when it is down, or when the engine takes too long: look again then.
+
+        A policy that a stop does not tell off goes before the stop: it must not come back if we
+        die in between.  `unless-stopped` remembers the stop of a task that ran, and goes after it
+        (that is ten times quicker): one that had just died by itself remembers nothing.
+        """
         task = action.task
         with contextlib.suppress(NotFoundError, TimedOutError):
             failed_hook = self._run_pre_stop(task) if task.alive else ""
-            if task.armed:
-                self._disarm(task)
+            if task.armed and (not task.alive or self._policy(task) in _REVIVING):
+                self._api.set_restart(task.container_id, _NO_RESTART)
             if task.alive:
                 self._api.stop(task.container_id, translate.grace_seconds(task.stop_grace_s))
+                if task.armed:
+                    self._api.set_restart(task.container_id, _NO_RESTART)
             if failed_hook:
                 raise EngineError(failed_hook)
 
@@ -264,12 +271,6 @@ class Act:
         said = one_line(printed)[-200:]
         return f"{name}: {kind} {command[0]} exited {code}" + (f": {said}" if said else "")
 
-    def _disarm(self, task: Task) -> None:
-        """Takes away a restart policy that would bring the task back after a daemon restart.
-
-        `unless-stopped` remembers a stop, so that it can stay where there is something to stop.
-        """
+    def _policy(self, task: Task) -> str:
         host = self._look.inspected(task.container_id)["HostConfig"]
-        policy = (host.get("RestartPolicy") or {}).get("Name", "")
-        if policy in _REVIVING or (policy == "unless-stopped" and not task.alive):
-            self._api.set_restart(task.container_id, _NO_RESTART)
+        return str((host.get("RestartPolicy") or {}).get("Name", ""))

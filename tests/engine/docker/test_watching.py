@@ -10,6 +10,7 @@ import pytest
 
 from rollout.engine.docker.clock import EngineClock
 from rollout.engine.docker.engine import DockerEngine
+from rollout.engine.protocol import Engine
 from rollout.model.action import Remove, Start, Stop
 from rollout.model.state import Health
 from tests.support.engine import (
@@ -25,6 +26,13 @@ from tests.support.engine import (
 )
 
 pytestmark = pytest.mark.docker
+
+
+def test_it_is_an_engine(engine: DockerEngine) -> None:
+    """Checked by mypy: what the rest of the house asks for."""
+    as_protocol: Engine = engine
+
+    assert (as_protocol.name, as_protocol.schedules) == ("docker", False)
 
 
 def test_every_change_wakes_and_is_seen(engine: DockerEngine, stack: str, image: str) -> None:
