@@ -6,7 +6,6 @@ import os
 import stat
 from pathlib import Path
 
-from rollout.compose.node import Mark
 from rollout.errors import FileError
 
 MAX_TEXT = 4 * 1024 * 1024
@@ -17,19 +16,9 @@ def read_text(path: Path, name: str = "") -> str:
     return decode(_read(path, name or str(path), MAX_TEXT, special=True), name or str(path))
 
 
-def read_regular(path: Path, limit: int, at: Mark | None = None, key: str = "") -> bytes:
-    """The bytes of a file that a Compose file names; never a device or a pipe.
-
-    `at` and `key` say where it was named, and stand in the error.
-    """
-    try:
-        return _read(path, str(path), limit, special=False)
-    except FileError as error:
-        if at is None:
-            raise
-        raise FileError(
-            f"{path} {error.message}", file=at.file, line=at.line, column=at.column, key=key
-        ) from None
+def read_regular(path: Path, limit: int) -> bytes:
+    """The bytes of a file that a Compose file names; never a device or a pipe."""
+    return _read(path, str(path), limit, special=False)
 
 
 def decode(raw: bytes, name: str) -> str:

@@ -8,6 +8,7 @@ All that is wrong with the files is raised together, in the order of their lines
 
 from __future__ import annotations
 
+import os.path
 import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
@@ -27,7 +28,7 @@ from rollout.compose.node import BAD, Mark, Node, Report, shown
 from rollout.compose.read import read
 from rollout.compose.schema import ROOT
 from rollout.compose.support import check_support
-from rollout.errors import FileError
+from rollout.errors import FileError, UsageError
 from rollout.model.labels import is_stack_name
 from rollout.model.stack import Stack
 
@@ -55,7 +56,7 @@ def load(
     """The stack that the files ask for.
 
     `files` are paths from `cwd`, or `-` for `stdin`; later ones are merged over earlier ones.
-    Raises FileError, or FileErrors where several things are wrong.
+    Raises FileError, or FileErrors where several things are wrong; UsageError without a file.
     """
     report = Report()
     sources = _Sources(files, environ, cwd, env_files, stdin)
@@ -104,7 +105,10 @@ class _Sources:
         self.files = files
         self.cwd = cwd
         self.stdin = stdin
-        self.folder = cwd if files[0] == STDIN else (cwd / files[0]).parent.absolute()
+        if not files:
+            raise UsageError("no Compose file was named", hint="use -c FILE")
+        first = cwd if files[0] == STDIN else (cwd / files[0]).parent
+        self.folder = Path(os.path.normpath(first.absolute()))
         paths = tuple(cwd / each for each in env_files)
         self.environ = project_environment(self.folder, paths, environ)
 

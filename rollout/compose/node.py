@@ -94,16 +94,20 @@ class Report:
         self.warnings: list[str] = []
 
     def error(self, mark: Mark, key: str, message: str, hint: str = "") -> None:
+        """Whatever of the file is in the texts reaches no terminal raw."""
         self.errors.append(
             FileError(
-                message, file=mark.file, line=mark.line, column=mark.column, key=key, hint=hint
+                printable(message),
+                file=mark.file,
+                line=mark.line,
+                column=mark.column,
+                key=printable(key),
+                hint=printable(hint),
             )
         )
 
-    def add(self, error: FileError) -> None:
-        self.errors.extend(error.errors if isinstance(error, FileErrors) else [error])
-
     def warn(self, text: str) -> None:
+        text = printable(text)
         if text not in self.warnings:
             self.warnings.append(text)
 
@@ -129,12 +133,19 @@ def shown(value: Any) -> str:
     """A value as it may stand in an error text: short, printable, in quotes."""
     text = value if isinstance(value, str) else str(value)
     short = text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
-    return '"' + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in short) + '"'
+    return f'"{printable(short)}"'
+
+
+def printable(text: str) -> str:
+    """Control characters and the like as escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def join(path: str, key: str) -> str:
-    """A key path, one step longer; safe to print whatever the key is."""
-    step = key if key.isprintable() and len(key) <= _SHOWN else shown(key)
+    """A key path, one step longer."""
+    step = key if len(key) <= _SHOWN else shown(key)
     return f"{path}.{step}" if path else step
 
 

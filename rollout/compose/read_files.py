@@ -91,7 +91,7 @@ class Contents:
                 self.report.error(source.mark, path, what)
             return None if value is None else value.encode(errors="surrogateescape")
         try:
-            return read_regular(Path(source.value), MAX_CONTENT, source.mark, path)
+            return read_regular(Path(source.value), MAX_CONTENT)
         except FileError as error:
-            self.report.add(error)
+            self.report.error(source.mark, path, f"{source.value} {error.message}")
             return None

@@ -25,6 +25,7 @@ FUZZ = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+ENVIRON = {"A": "a"}
 WORDS = st.sampled_from(
     [
         *("", "x", "a:b", "8080:80", "1-9:1-9", "/a:/b:ro", "10s", "-5s", "1g", "0.5", "-1", "3"),
@@ -67,13 +68,13 @@ def read(*texts: str) -> Document | None:
         for name, text in zip(names, texts, strict=True):
             (path / name).write_text(text, errors="surrogatepass")
         try:
-            load(names, environ={"A": "a"}, cwd=path, profiles=["*"])
+            load(names, environ=ENVIRON, cwd=path, profiles=["*"])
         except FileError as error:
             shown = str(error)
             assert shown
             assert all(line.isprintable() for line in shown.splitlines())
         try:
-            document = load_tree(names, environ={"A": "a"}, cwd=path, profiles=["*"])
+            document = load_tree(names, environ=ENVIRON, cwd=path, profiles=["*"])
         except FileError:
             return None
         render(document, "json")
@@ -116,7 +117,7 @@ def test_any_two_projects_merged(one: Any, other: Any) -> None:
 @given(st.text(alphabet="AB=:'\"\\$ {}#\n-.é", max_size=60))
 def test_any_file_of_variables(text: str) -> None:
     with contextlib.suppress(FileError):
-        found = parse_env(text, "f", lambda name: {"A": "a"}.get(name))
+        found = parse_env(text, "f", ENVIRON.get)
         assert all(key and isinstance(value, str) for key, value in found.items())
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.compose.load import render
+from rollout.compose.load import load, render
 from rollout.compose.write import to_data
-from rollout.errors import FileError
+from rollout.errors import FileError, UsageError
 from tests.compose.project import Folder
 
 ONE = "services: {web: {image: x}}"
@@ -28,6 +28,20 @@ def test_a_folders_name_is_made_fit(folder: Folder) -> None:
     (odd / "c.yml").write_text(ONE)
 
     assert folder.load(None, "_My Project.2/c.yml").name == "myproject2"
+
+
+def test_a_folder_is_named_by_where_it_is_not_by_how_it_was_reached(folder: Folder) -> None:
+    (folder.path / "sub").mkdir()
+    folder.write(c_yml=ONE)
+
+    stack = load(["../c.yml"], environ={}, cwd=folder.path / "sub")
+
+    assert stack.name == "p"
+
+
+def test_without_a_file_there_is_nothing_to_read(folder: Folder) -> None:
+    with pytest.raises(UsageError, match="no Compose file"):
+        load([], environ={}, cwd=folder.path)
 
 
 def test_the_name_is_a_variable_in_the_file(folder: Folder) -> None:

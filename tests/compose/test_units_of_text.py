@@ -13,6 +13,9 @@ from rollout.compose.values import BadValueError, is_image
 from rollout.compose.words import split
 from rollout.errors import FileError
 
+SET = {"S": "s", "E": ""}
+OUTSIDE = {"OUT": "outside"}
+
 
 @pytest.mark.parametrize(
     ("written", "value", "text"),
@@ -92,7 +95,7 @@ def test_a_command_that_needs_a_shell_or_is_half_is_refused(command: str) -> Non
     ],
 )
 def test_a_template_is_filled(template: str, value: str) -> None:
-    assert Interpolator(lambda name: {"S": "s", "E": ""}.get(name)).substitute(template) == value
+    assert Interpolator(SET.get).substitute(template) == value
 
 
 def test_unset_variables_are_remembered_once() -> None:
@@ -124,7 +127,7 @@ def test_the_message_of_a_required_variable_is_filled_too() -> None:
     ],
 )  # fmt: skip
 def test_a_file_of_variables(text: str, found: dict[str, str]) -> None:
-    assert parse_env(text, "f", lambda name: {"OUT": "outside"}.get(name)) == found
+    assert parse_env(text, "f", OUTSIDE.get) == found
 
 
 @pytest.mark.parametrize(
@@ -138,7 +141,7 @@ def test_a_file_of_variables(text: str, found: dict[str, str]) -> None:
 )
 def test_a_file_of_variables_that_is_wrong(text: str, wanted: str) -> None:
     with pytest.raises(FileError) as caught:
-        parse_env(text, "f", {}.get)
+        parse_env(text, "f", OUTSIDE.get)
 
     assert str(caught.value) == wanted
 
