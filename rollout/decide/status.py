@@ -29,7 +29,7 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         started_at=_started_at(view) if state is not None else None,
         completed_at=last.at if last is not None and done and state is not None else None,
         slots=tuple(_slot_status(view, slot) for slot in view.slots),
-        batch=tuple(sorted((*in_flux, *view.batch.mates))),
+        batch=tuple(sorted((*in_flux, *view.batch.mates))) if view.replaces else (),
         in_flux=in_flux,
         updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
         total=len(view.slots),

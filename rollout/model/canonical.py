@@ -54,6 +54,9 @@ def _plain(value: Any) -> Any:
         return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        # 5 and 5.0 seconds are the same definition, whoever wrote which.
+        return int(value)
     return value
 
 
