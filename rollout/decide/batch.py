@@ -12,7 +12,7 @@ just raised.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -21,6 +21,7 @@ from rollout.decide.run import Run
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.world import Attempt
 from rollout.model.status import Failure
+from rollout.model.task import Task
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -42,6 +43,7 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 
 def batch_of(
+    slots: tuple[Slot, ...],
     members: tuple[Slot, ...],
     run: Run,
     now: float,
@@ -60,6 +62,9 @@ def batch_of(
             begun[slot.number] = begun_at
         elif slot.existed and _may_be_begun(slot, run, now, attempts):
             candidates.append(slot)
+    for slot in slots:
+        if slot.first is None and slot.new is not None and _may_still_start(slot.new, run, now):
+            begun[slot.number] = slot.new.created_at
     last = max(settled.values(), default=0.0)
     since = min(begun.values(), default=None)
     mates = tuple(
@@ -103,6 +108,14 @@ def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) 
     return min(under_way, default=None)
 
 
+def _may_still_start(task: Task, run: Run, now: float) -> bool:
+    """Begun before this run and not through: it is down now, whoever began it."""
+    if task.running or task.running_since is not None or task.armed:
+        return False
+    limit = deadline_of(task, run)
+    return limit is None or now < limit
+
+
 def _may_be_begun(slot: Slot, run: Run, now: float, attempts: Mapping[int, Attempt]) -> bool:
     attempt = attempts.get(slot.number)
     return attempt is None or not gave_up(attempt, run, now)
@@ -116,16 +129,10 @@ def _urgency(slot: Slot) -> tuple[int, int]:
     return (2 if well else 1, slot.number)
 
 
-def latest_deadline(slots: Iterable[Slot], run: Run) -> float | None:
-    """The next moment at which a starting task will have taken too long."""
-    return min(
-        (
-            limit
-            for slot in slots
-            if slot.new is not None
-            and not slot.new.running
-            and slot.new.running_since is None
-            and (limit := deadline_of(slot.new, run)) is not None
-        ),
-        default=None,
-    )
+def deadlines(slots: Iterable[Slot], run: Run) -> Iterator[float]:
+    """The moments at which starting tasks will have taken too long."""
+    for slot in slots:
+        if slot.new is not None and not slot.new.running and slot.new.running_since is None:
+            limit = deadline_of(slot.new, run)
+            if limit is not None:
+                yield limit

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rollout.decide import clean, repair, update, verdict
-from rollout.decide.batch import latest_deadline
+from rollout.decide.batch import deadlines
 from rollout.decide.failure import gave_up, retry_at
 from rollout.decide.repair import unwatched
 from rollout.decide.status import status_of
@@ -75,7 +75,7 @@ def _once_each(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 def _wake_at(view: View) -> float | None:
     """The next moment at which the answer may change though nothing happens."""
-    times: list[float | None] = [latest_deadline(view.slots, view.run)]
+    times: list[float | None] = [*deadlines(view.slots, view.run)]
     times += [repair.restart_at(view, slot) for slot in view.slots]
     for attempt in view.attempts.values():
         if not gave_up(attempt, view.run, view.now):

@@ -48,10 +48,11 @@ def too_many(failures: int, slots: int, ratio: float) -> bool:
 
 
 def deadline_of(task: Task, run: Run) -> float | None:
-    """When a task that was started must be running; None: it may take for ever."""
+    """When a task that was started must be running, with all its time again after a pause; None: it
+    may take for ever."""
     if not run.deadline_s or task.started_at is None:
         return None
-    return task.started_at + run.deadline_s
+    return max(task.started_at, run.since) + run.deadline_s
 
 
 def retry_at(attempt: Attempt) -> float:

@@ -1,10 +1,9 @@
 """One run of an update: what it is about, since when, under which cadence.
 
 A run is the newest revision together with those just before it that asked for the same task and
-were
-never finished: `update --update-delay` in the middle of an update is a new revision of the same
-run,
-so failures already seen still count.  Resuming after a pause starts a run afresh, as Swarm does.
+were never finished: `update --update-delay` in the middle of an update is a new revision of the
+same run, so failures already seen still count.  Resuming after a pause starts a run afresh, as
+Swarm does.
 """
 
 from __future__ import annotations
@@ -24,7 +23,8 @@ class Run(Struct, frozen=True, kw_only=True):
     first: int
     """Number of the run's first revision."""
     since: float
-    """Tasks made before this moment are not of the run: when it was last resumed, else 0."""
+    """What was through or over before this moment is not of the run: when it was last resumed, else
+    0."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
     parallelism: int

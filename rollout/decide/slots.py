@@ -91,7 +91,8 @@ def _slot(number: int, found: list[Task], run: Run) -> Slot:
     # Of several, the one that runs longest well is kept.
     new.sort(key=lambda task: (not task.running, task.created_at, task.id))
     prepared = [task for task in tasks if task.prepared]
-    ready = [task for task in prepared if task.digest == run.digest]
+    # One that an earlier run has left Ready would, once started, not be judged by this one.
+    ready = [task for task in prepared if task.digest == run.digest and task.revision >= run.first]
     slot = Slot(
         number=number,
         bucket=Bucket.VACANT,
@@ -116,8 +117,15 @@ def _is_of_run(task: Task, run: Run) -> bool:
         not task.prepared
         and task.digest == run.digest
         and task.revision >= run.first
-        and task.created_at >= run.since
+        and (task.created_at >= run.since or _was_under_way(task, run.since))
     )
+
+
+def _was_under_way(task: Task, at: float) -> bool:
+    """Neither through nor over when the run was resumed: that is still to be seen."""
+    ran = task.running_since is not None and task.running_since < at
+    over = task.ended and (task.finished_at or 0.0) < at
+    return not ran and not over
 
 
 def _bucket(slot: Slot, run: Run) -> Bucket:

@@ -10,6 +10,7 @@ from rollout.decide.view import View
 from rollout.model.action import Action, Prepare, Start, Stop
 from rollout.model.revision import Revision
 from rollout.model.spec import Order
+from rollout.model.state import ContainerStatus
 
 
 def prepare_next(view: View) -> Iterator[Action]:
@@ -63,8 +64,13 @@ def carry_through(view: View) -> Iterator[Action]:
         elif slot.bucket is Bucket.OVERLAP:
             yield from (Stop(task=task, cause=cause) for task in slot.old)
         yield from (Stop(task=task, cause="twice in its slot") for task in slot.surplus)
-        if slot.new is not None and slot.new.unhealthy:
+        if slot.new is None or slot.new.running:
+            continue
+        # Between two of Docker's restarts it counts as unhealthy too, with nothing to stop.
+        if slot.new.unhealthy and slot.new.status is ContainerStatus.RUNNING:
             yield Stop(task=slot.new, cause="unhealthy")
+        elif slot.old and slot.number in view.failed_slots:
+            yield Stop(task=slot.new, cause="failed, its predecessor is kept")
 
 
 def prepare(

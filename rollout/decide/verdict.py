@@ -74,8 +74,9 @@ def _is_settled(view: View, slot: Slot) -> bool:
     if slot.bucket in (Bucket.VACANT, Bucket.OVERLAP, Bucket.VACATED):
         return False
     if slot.bucket is Bucket.STARTING:
-        # A task that ran before and is not well now is its restart policy's business.
-        return slot.new is not None and slot.new.armed
+        # A task that ran before and is not well now is its restart policy's business.  One of an
+        # earlier run is in flux as long as it is waited for.
+        return slot.first is None or (slot.new is not None and slot.new.armed)
     return slot.bucket is not Bucket.DOWN
 
 

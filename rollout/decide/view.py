@@ -103,7 +103,7 @@ def view_of(world: World) -> View:
         replaces=bool(replaced),
         attempts=attempts,
         failures=failures,
-        batch=batch_of(members, run, world.now, world.busy, attempts, failures),
+        batch=batch_of(wanted, members, run, world.now, world.busy, attempts, failures),
     )
 
 
