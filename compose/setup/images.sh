@@ -34,11 +34,12 @@ debian() {
     echo "building $debian_image from Debian's packages (about half a minute)"
     root=$(mktemp -d)
     trap 'rm -rf "$root"' EXIT
-    # shellcheck disable=SC2016  apt fills this in
+    # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
-    # shellcheck disable=SC1091  it is on every Debian
+    # shellcheck disable=SC1091
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-    # shellcheck disable=SC1091  Ubuntu keeps redis-server in universe
+    # Ubuntu keeps redis-server in universe.
+    # shellcheck disable=SC1091
     components=$(. /etc/os-release && [ "$ID" = ubuntu ] && echo main,universe || echo main)
     if ! debootstrap --variant=minbase --components="$components" --include=python3,redis-server \
         "$suite" "$root" "$mirror" >"$root.log" 2>&1; then

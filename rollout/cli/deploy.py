@@ -13,6 +13,7 @@ import click
 from msgspec.structs import replace
 
 from rollout.cli import options
+from rollout.cli.again import ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.files import load_stack
 from rollout.cli.images import Policy, resolved
@@ -102,16 +103,19 @@ def _record(
     recorded: Recorded,
     following: Following,
 ) -> None:
-    changes = 0
+    quiet = True
     for spec in specs:
-        revision = session.ledger.record(wanted.name, spec, Cause.DEPLOY)
-        if revision is None:
-            continue
-        changes += 1
-        verb = "Updating" if spec.name in recorded else "Creating"
         name = full_name(wanted.name, spec.name)
-        say(following, f"{verb} service {name} (revision {revision.number})")
-    if not changes:
+        revision = session.ledger.record(wanted.name, spec, Cause.DEPLOY)
+        if revision is not None:
+            verb = "Updating" if spec.name in recorded else "Creating"
+            say(following, f"{verb} service {name} (revision {revision.number})")
+        elif ask_again(session, recorded[spec.name][-1]):
+            say(following, f"Trying service {name} again (unchanged)")
+        else:
+            continue
+        quiet = False
+    if quiet:
         say(following, f"{wanted.name}: nothing changed")
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from rollout.cli import options
+from rollout.cli.again import ask_again
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.edits import edit
 from rollout.cli.images import Policy, resolved
@@ -38,7 +39,7 @@ def command(
     """Change a service and roll the change out, as `docker service update` does.
 
     Flags that are not given leave their part of the definition alone.  Without a change nothing is
-    recorded; an update that is not complete yet goes on.
+    recorded; an update that is not complete yet, or paused, goes on.
     """
     flags = options.given(values)
     following = following_of(
@@ -59,8 +60,10 @@ def command(
             check(session.engine, [spec], target.stack)
             ensure(session.engine, [spec], target.stack)
         revision = session.ledger.record(target.stack, spec, Cause.UPDATE)
-        if revision is None:
-            say(following, f"{target.name}: nothing changed, revision {target.newest.number}")
-        else:
+        if revision is not None:
             say(following, f"{target.name}: revision {revision.number} recorded")
+        elif ask_again(session, target.newest):
+            say(following, f"{target.name}: revision {target.newest.number} goes on")
+        else:
+            say(following, f"{target.name}: nothing changed, revision {target.newest.number}")
         return finish(session, target.stack, following, [target.service])

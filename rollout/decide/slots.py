@@ -8,7 +8,7 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     VACATED   the old one was stopped for a new one that is Ready: start it
     FAILED    a new task of this run ended; nothing new is up
     DIRTY     an old task is up, nothing new is
-    DOWN      an old task was the last one, and it is not up
+    DOWN      an old task was the last one, or one that failed before a resume, and it is not up
     LOST      the last task had the definition asked for, and it ended
     VACANT    there is nothing, or only what was stopped on the way to something else
 """
@@ -128,6 +128,11 @@ def _was_under_way(task: Task, at: float) -> bool:
     return not ran and not over
 
 
+def _is_tried_again(task: Task, run: Run) -> bool:
+    """It failed before the run was resumed: resuming replaces it, whatever its restart policy."""
+    return task.revision >= run.first and (task.finished_at or task.created_at) < run.since
+
+
 def _bucket(slot: Slot, run: Run) -> Bucket:
     if slot.new is not None:
         if not slot.new.running:
@@ -141,6 +146,6 @@ def _bucket(slot: Slot, run: Run) -> Bucket:
         return Bucket.VACANT
     if slot.ready is not None and (slot.last.finished_at or 0.0) >= slot.ready.created_at:
         return Bucket.VACATED
-    if slot.last.digest != run.digest:
+    if slot.last.digest != run.digest or _is_tried_again(slot.last, run):
         return Bucket.DOWN
     return Bucket.VACANT if was_shut_down(slot, slot.last) else Bucket.LOST

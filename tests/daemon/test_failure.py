@@ -80,6 +80,18 @@ def test_a_failed_task_is_kept_to_be_looked_into(tmp_path: Path, stack: str, ima
     assert rollout("logs", f"{stack}_web").out
 
 
+def test_the_same_file_again_tries_again(tmp_path: Path, stack: str, image: str) -> None:
+    """What had failed by chance: the same deploy goes on, without another revision."""
+    _deploy(tmp_path, stack, image, GOOD)
+    by_chance = BAD + ", BAD_TASKS: '1'"
+    _deploy(tmp_path, stack, image, by_chance, "monitor: 1s, delay: 1s", expect=3)
+
+    _deploy(tmp_path, stack, image, by_chance, "monitor: 1s, delay: 1s")
+
+    assert _running(stack) == [(1, 2), (2, 2), (3, 2), (4, 2)]
+    assert len(rollout("history", f"{stack}_web", "--format", "json").json) == 2
+
+
 def test_rollback_brings_every_slot_back(tmp_path: Path, stack: str, image: str) -> None:
     """Bad in the second batch: the slots of the first go back too, and CI sees exit 4."""
     _deploy(tmp_path, stack, image, GOOD)
