@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rollout.cli import sinks
@@ -22,8 +22,8 @@ from rollout.views.document import document_line
 from rollout.views.progress.sink import Sink
 from rollout.views.progress.writer import Writer
 from rollout.views.status import (
-    Words,
     failure_lines,
+    reasons,
     result_line,
     status_documents,
     went_well,
@@ -160,20 +160,22 @@ def summarize(session: Session, statuses: Iterable[ServiceStatus], following: Fo
                 out.line(result_line(status))
             continue
         err.line(f"rollout: {result_line(status)}")
-        for line in failure_lines(status, last_words(session, status)):
+        for line in explain(session, status):
             err.line(line)
 
 
-def last_words(session: Session, status: ServiceStatus) -> Words:
-    """The last log lines of every failed task that is still there."""
-    wanted = {failure.task_id for failure in status.failures}
-    if not wanted:
-        return {}
+def explain(session: Session, status: ServiceStatus) -> Iterator[str]:
+    """Why it went wrong, with the failed tasks' last log lines, and what to type next."""
     try:
-        return {
+        tasks = session.engine.observe(status.stack)
+        why = reasons(status, tasks)
+        wanted = {reason.task_id for reason in why}
+        words = {
             task.id: session.engine.last_words(task, _LAST_LINES)
-            for task in session.engine.observe(status.stack)
+            for task in tasks
             if task.id in wanted
         }
-    except RolloutError:
-        return {}
+    except RolloutError as error:
+        log.warning("the reasons could not be read", error=str(error))
+        why, words = reasons(status, ()), {}
+    yield from failure_lines(status, why, words)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from rollout.cli import options
-from rollout.cli.driving import following_of, last_words, to_rest
+from rollout.cli.driving import explain, following_of, to_rest
 from rollout.cli.look import statuses
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_scope
@@ -18,7 +18,6 @@ from rollout.model.status import ServiceStatus
 from rollout.views.document import document
 from rollout.views.services import in_order
 from rollout.views.status import (
-    failure_lines,
     result_line,
     status_documents,
     status_table,
@@ -63,5 +62,5 @@ def _explain(session: Session, found: tuple[ServiceStatus, ...]) -> None:
         if went_well(status) or (not status.failures and not status.at_rest):
             continue
         click.echo(f"\n{result_line(status)}")
-        for line in failure_lines(status, last_words(session, status)):
+        for line in explain(session, status):
             click.echo(line)

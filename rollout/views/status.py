@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rollout.model.labels import full_name
 from rollout.model.state import Cause, MarkKind, UpdateState
-from rollout.model.status import Failure, ServiceStatus
+from rollout.model.status import ServiceStatus
+from rollout.model.task import Task
 from rollout.views.services import in_order, state_word
 from rollout.views.table import table
+from rollout.views.tasks import task_rows
 from rollout.views.text import clean, timestamp
 
 _HEADER = ("NAME", "REVISION", "STATE", "UPDATED", "RUNNING", "MESSAGE")
 
 Words = Mapping[str, Sequence[str]]
 """Task id → its last log lines."""
+
+
+class Reason(NamedTuple):
+    """Why one task failed.  The id is empty where none was made."""
+
+    slot: int
+    task_id: str
+    text: str
 
 
 def status_table(statuses: Iterable[ServiceStatus]) -> str:
@@ -74,32 +85,48 @@ def went_well(status: ServiceStatus) -> bool:
 def result_line(status: ServiceStatus) -> str:
     """`dc_worker: update completed (revision 4, 10/10 running)`."""
     message = status.message or ("deployed" if status.at_rest else "deploying")
+    if status.revision.cause is Cause.AUTO_ROLLBACK and status.revision.message != message:
+        message += f": {status.revision.message}"
     return clean(
         f"{full_name(status.stack, status.service)}: {message} "
         f"(revision {status.revision.number}, {status.running}/{status.desired} running)"
     )
 
 
-def failure_lines(status: ServiceStatus, words: Words, *, most: int = 3) -> Iterator[str]:
+def reasons(status: ServiceStatus, tasks: Iterable[Task]) -> tuple[Reason, ...]:
+    """Why tasks failed: in this update, or where it is a rollback in the one it undoes.
+
+    `tasks` are the stack's, dead ones too.
+    """
+    if status.failures or status.revision.cause is not Cause.AUTO_ROLLBACK:
+        return tuple(Reason(each.slot, each.task_id, each.reason) for each in status.failures)
+    ours = [task for task in tasks if task.service == status.service]
+    return tuple(
+        Reason(row.slot, row.id, row.error)
+        for row in task_rows(ours, node="")
+        if row.revision == status.revision.number - 1 and row.error
+    )
+
+
+def failure_lines(
+    status: ServiceStatus, why: Sequence[Reason], words: Words, *, most: int = 3
+) -> Iterator[str]:
     """Why tasks failed, each with its last log lines, and what to type next."""
-    for failure in status.failures[:most]:
-        yield from _failure(status, failure, words.get(failure.task_id, ()))
-    if len(status.failures) > most:
-        yield f"  and {len(status.failures) - most} more"
-    yield from next_steps(status)
-
-
-def _failure(status: ServiceStatus, failure: Failure, words: Sequence[str]) -> Iterator[str]:
-    task = f" ({failure.task_id[:12]})" if failure.task_id else ""
     name = full_name(status.stack, status.service)
-    yield "  " + clean(f"{name}.{failure.slot}{task}: {failure.reason}")
-    for line in words:
-        yield f"    | {clean(line)}"
+    for reason in why[:most]:
+        task = f" ({reason.task_id[:12]})" if reason.task_id else ""
+        yield "  " + clean(f"{name}.{reason.slot}{task}: {reason.text}")
+        for line in words.get(reason.task_id, ()):
+            yield f"    | {clean(line)}"
+    if len(why) > most:
+        yield f"  and {len(why) - most} more"
+    yield from next_steps(status)
 
 
 def next_steps(status: ServiceStatus) -> Iterator[str]:
     """What to type now; nothing where all went well."""
     name = full_name(status.stack, status.service)
+    number = status.revision.number
     if went_well(status):
         return
     if not status.at_rest:
@@ -108,4 +135,6 @@ def next_steps(status: ServiceStatus) -> Iterator[str]:
         yield f"  to go on as it is: rollout resume {name}"
         if status.state is not UpdateState.ROLLBACK_PAUSED:
             yield f"  to go back: rollout rollback {name}"
+    elif status.revision.cause is Cause.AUTO_ROLLBACK:
+        yield f"  what was asked for: rollout diff {name} {status.revision.restores} {number - 1}"
     yield f"  to look closer: rollout ps {name}; rollout logs {name}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from rollout.model.spec import Port, Resources, TaskSpec, UpdateConfig
-from rollout.model.state import Cause, MarkKind, UpdateState
+from rollout.model.state import Cause, ContainerStatus, MarkKind, UpdateState
 from rollout.model.status import Failure
 from rollout.views.diff import MASK, diff_text, differences
 from rollout.views.history import history_documents, history_table
@@ -17,9 +17,9 @@ from rollout.views.services import (
     stack_documents,
     stack_table,
 )
-from rollout.views.status import failure_lines, result_line, status_table
+from rollout.views.status import failure_lines, reasons, result_line, status_table
 from rollout.views.table import table
-from tests.support.shown import NOW, PINNED, revision, spec, status
+from tests.support.shown import NOW, PINNED, revision, spec, status, task
 
 
 def test_columns_are_ten_wide_and_three_apart_as_docker_s() -> None:
@@ -199,7 +199,10 @@ def test_a_paused_update_says_why_and_what_to_type_next() -> None:
         failures=(Failure(slot=2, task_id="abc", reason="exited 3 1.2s after start", at=NOW),),
     )
 
-    lines = [result_line(shown), *failure_lines(shown, {"abc": ("boom\x1b[2J",)})]
+    lines = [
+        result_line(shown),
+        *failure_lines(shown, reasons(shown, ()), {"abc": ("boom\x1b[2J",)}),
+    ]
 
     assert lines == [
         (
@@ -215,18 +218,46 @@ def test_a_paused_update_says_why_and_what_to_type_next() -> None:
 
 
 def test_what_went_well_needs_no_advice() -> None:
-    assert list(failure_lines(status(), {})) == []
+    assert list(failure_lines(status(), (), {})) == []
     assert result_line(status()) == "st_web: deployed (revision 1, 2/2 running)"
 
 
-def test_an_automatic_rollback_is_not_taken_for_success() -> None:
+def test_an_automatic_rollback_says_what_it_undid_and_why() -> None:
+    """It is not taken for success: the failed task of the revision before is named."""
     shown = status(
-        revision=revision(5, cause=Cause.AUTO_ROLLBACK, restores=3, mark=MarkKind.COMPLETED),
+        revision=revision(
+            5,
+            cause=Cause.AUTO_ROLLBACK,
+            restores=3,
+            message="update rolled back due to failure or early termination of task abc",
+            mark=MarkKind.COMPLETED,
+        ),
         state=UpdateState.ROLLBACK_COMPLETED,
         message="rollback completed",
     )
+    failed = task(
+        1,
+        id="abc",
+        revision=4,
+        status=ContainerStatus.EXITED,
+        finished_at=NOW - 5,
+        exit_code=4,
+    )
+    stopped = task(2, revision=4, status=ContainerStatus.EXITED, finished_at=NOW, exit_code=137)
+    after = [task(slot, number=9, revision=5, created_at=NOW - 1) for slot in (1, 2)]
 
-    assert list(failure_lines(shown, {}))
+    why = reasons(shown, [failed, stopped, *after])
+
+    assert [result_line(shown), *failure_lines(shown, why, {"abc": ("no db",)})] == [
+        (
+            "st_web: rollback completed: update rolled back due to failure or early termination "
+            "of task abc (revision 5, 2/2 running)"
+        ),
+        "  st_web.1 (abc): task: non-zero exit (4)",
+        "    | no db",
+        "  what was asked for: rollout diff st_web 3 4",
+        "  to look closer: rollout ps st_web; rollout logs st_web",
+    ]
 
 
 def test_status_says_what_is_waited_for() -> None:
