@@ -92,17 +92,20 @@ def settled_at(slot: Slot, failed_at: float | None) -> float | None:
     if task.running_since is not None:
         # A restart by Docker moves the start, never the moment when the slot was through.
         return task.created_at if task.restarts else task.running_since
+    if task.armed:
+        # Whether it ever runs is between Docker and it.
+        return task.created_at
     return failed_at
 
 
 def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) -> float | None:
     if slot.first is not None:
         return slot.first.started_at or slot.first.created_at
-    if slot.bucket is Bucket.VACATED:
+    if slot.bucket is Bucket.VACATED or (slot.bucket is Bucket.VACANT and slot.existed):
         return slot.last.finished_at if slot.last and slot.last.finished_at else now
     under_way = [
         busy[key]
-        for task in (*slot.old, *((slot.ready,) if slot.ready else ()))
+        for task in (*slot.old, *((slot.ready,) if slot.ready else ()), *slot.stale)
         if (key := ("task", task.container_id)) in busy
     ]
     return min(under_way, default=None)
@@ -132,7 +135,11 @@ def _urgency(slot: Slot) -> tuple[int, int]:
 def deadlines(slots: Iterable[Slot], run: Run) -> Iterator[float]:
     """The moments at which starting tasks will have taken too long."""
     for slot in slots:
-        if slot.new is not None and not slot.new.running and slot.new.running_since is None:
-            limit = deadline_of(slot.new, run)
+        task = slot.new
+        if task is None or task.running or task.running_since is not None:
+            continue
+        # What Docker brings back again and again is not waited for.
+        if not (task.armed and task.restarts):
+            limit = deadline_of(task, run)
             if limit is not None:
                 yield limit

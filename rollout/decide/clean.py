@@ -29,7 +29,8 @@ def sweep(view: View) -> Iterator[Action]:
     Kept while the slot has nothing else: what was stopped for them says by their times that it was.
     """
     for slot in view.slots:
-        if slot.new is None and not slot.old:
+        if (slot.new is None and not slot.old) or slot.number in view.batch.in_flux:
+            # Also while the old one is being stopped: paused or not, the new one is needed.
             continue
         yield from (Remove(task=task, cause="no longer asked for") for task in slot.stale)
         if slot.ready is None:

@@ -77,8 +77,11 @@ def _wake_at(view: View) -> float | None:
     """The next moment at which the answer may change though nothing happens."""
     times: list[float | None] = [*deadlines(view.slots, view.run)]
     times += [repair.restart_at(view, slot) for slot in view.slots]
-    for attempt in view.attempts.values():
-        if not gave_up(attempt, view.run, view.now):
+    for slot in view.slots:
+        attempt = view.attempts.get(slot.number)
+        if attempt is None or gave_up(attempt, view.run, view.now):
+            continue
+        if not unwatched(view) or repair.is_tried(view, slot):
             times += [retry_at(attempt)]
             if view.run.deadline_s:
                 times += [attempt.first_at + view.run.deadline_s]

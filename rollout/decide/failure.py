@@ -2,7 +2,7 @@
 
 A slot fails once, by the first task that the run made in it: it ended (exit code 0 too), turned
 unhealthy, could not be made Ready or was not running by the deadline, before it was running or
-within the monitor window after.  Judged by when it happened, so that nobody need have been watching.
+within the monitor window after.  Judged by when it happened, so that nobody need have watched.
 """
 
 from __future__ import annotations

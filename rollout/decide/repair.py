@@ -22,8 +22,20 @@ from rollout.model.task import Task
 def fill(view: View) -> Iterator[Action]:
     """Slots with nothing in them: at once, outside parallelism and delay, as Swarm scales up."""
     for slot in view.slots:
-        if slot.bucket is Bucket.VACANT:
+        if is_empty(view, slot):
             yield from _renew(view, slot, view.now, "slot is empty")
+
+
+def is_empty(view: View, slot: Slot) -> bool:
+    """Nothing is up in it, and nothing that was begun under another definition will be."""
+    return slot.bucket is Bucket.VACANT and not any(
+        view.is_busy(("task", task.container_id)) for task in slot.stale
+    )
+
+
+def is_tried(view: View, slot: Slot) -> bool:
+    """A task is being made for it, paused or not."""
+    return is_empty(view, slot) or restart_at(view, slot) is not None
 
 
 def restart(view: View) -> Iterator[Action]:

@@ -25,6 +25,8 @@ class Run(Struct, frozen=True, kw_only=True):
     since: float
     """What was through or over before this moment is not of the run: when it was last resumed, else
     0."""
+    began_at: float
+    """When it was asked for, or resumed."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
     parallelism: int
@@ -58,10 +60,12 @@ def run_of(revisions: tuple[Revision, ...], deadline_s: float | None = None) -> 
         first -= 1
     cadence = target.spec.rollback if target.is_rollback else target.spec.update
     monitor = cadence.monitor_s or DEFAULT_MONITOR_S
+    since = max((m.at for m in target.marks if m.kind is MarkKind.RESUMED), default=0.0)
     return Run(
         target=target,
         first=revisions[first].number,
-        since=max((m.at for m in target.marks if m.kind is MarkKind.RESUMED), default=0.0),
+        since=since,
+        began_at=max(since, revisions[first].created_at),
         slots_before=revisions[first - 1].spec.slots if first else 0,
         parallelism=cadence.parallelism,
         delay_s=cadence.delay_s,

@@ -45,7 +45,7 @@ class Slot(Struct, frozen=True, kw_only=True):
     new: Task | None = None
     """Up, with the definition asked for."""
     old: tuple[Task, ...] = ()
-    """Up, with another definition, oldest first."""
+    """Up, with another definition or being stopped, oldest first."""
     surplus: tuple[Task, ...] = ()
     """Up beside `new` with the same definition: one too many."""
     ready: Task | None = None
@@ -64,12 +64,18 @@ class Slot(Struct, frozen=True, kw_only=True):
         return self.run[0] if self.run else None
 
 
-def slots_of(tasks: Iterable[Task], run: Run) -> tuple[Slot, ...]:
-    """Every slot that has a container, in ascending order."""
+def slots_of(
+    tasks: Iterable[Task], run: Run, leaving: frozenset[str] = frozenset()
+) -> tuple[Slot, ...]:
+    """Every slot that has a container, in ascending order.
+
+    `leaving`: container ids of tasks that are being stopped.  One that was to make room for a
+    definition that is no longer asked for will be gone as well, though it has the right one.
+    """
     by_slot: dict[int, list[Task]] = defaultdict(list)
     for task in tasks:
         by_slot[task.slot].append(task)
-    return tuple(_slot(number, by_slot[number], run) for number in sorted(by_slot))
+    return tuple(_slot(number, by_slot[number], run, leaving) for number in sorted(by_slot))
 
 
 def vacant(number: int, run: Run) -> Slot:
@@ -84,10 +90,10 @@ def was_shut_down(slot: Slot, task: Task) -> bool:
     )
 
 
-def _slot(number: int, found: list[Task], run: Run) -> Slot:
+def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> Slot:
     tasks = tuple(sorted(found, key=lambda task: (task.created_at, task.id)))
     up = [task for task in tasks if task.alive]
-    new = [task for task in up if task.digest == run.digest]
+    new = [task for task in up if task.digest == run.digest and task.container_id not in leaving]
     # Of several, the one that runs longest well is kept.
     new.sort(key=lambda task: (not task.running, task.created_at, task.id))
     prepared = [task for task in tasks if task.prepared]
@@ -98,7 +104,7 @@ def _slot(number: int, found: list[Task], run: Run) -> Slot:
         bucket=Bucket.VACANT,
         tasks=tasks,
         new=new[0] if new else None,
-        old=tuple(task for task in up if task.digest != run.digest),
+        old=tuple(task for task in up if task.digest != run.digest or task.container_id in leaving),
         surplus=tuple(new[1:]),
         ready=ready[0] if ready else None,
         stale=tuple(task for task in prepared if not ready or task is not ready[0]),

@@ -99,7 +99,7 @@ def _waiting(view: View) -> tuple[str, float | None]:
 
 
 def _ready_deadline(view: View, slot: Slot) -> float | None:
-    attempt = view.attempts.get(slot.number)
+    attempt = view.attempt(slot.number, view.run.digest)
     if attempt is None or not view.run.deadline_s:
         return None
     return attempt.first_at + view.run.deadline_s

@@ -76,7 +76,7 @@ def carry_through(view: View) -> Iterator[Action]:
 def prepare(
     view: View, slot: Slot, revision: Revision, cause: str, *, start: bool = False
 ) -> Iterator[Action]:
-    attempt = view.attempts.get(slot.number)
+    attempt = view.attempt(slot.number, revision.digest)
     if attempt is None or (
         retry_at(attempt) <= view.now and not gave_up(attempt, view.run, view.now)
     ):

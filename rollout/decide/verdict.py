@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.decide.failure import gave_up
 from rollout.decide.run import last_completed
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import next_batch
@@ -71,7 +72,10 @@ def is_through(view: View) -> bool:
 def _is_settled(view: View, slot: Slot) -> bool:
     if slot.number in view.failed_slots or slot.bucket in (Bucket.UPDATED, Bucket.DIRTY):
         return True
-    if slot.bucket in (Bucket.VACANT, Bucket.OVERLAP, Bucket.VACATED):
+    if slot.bucket is Bucket.VACANT:
+        attempt = view.attempt(slot.number, view.run.digest)
+        return attempt is not None and gave_up(attempt, view.run, view.now)
+    if slot.bucket in (Bucket.OVERLAP, Bucket.VACATED):
         return False
     if slot.bucket is Bucket.STARTING:
         # A task that ran before and is not well now is its restart policy's business.  One of an

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rollout.decide.batch import Batch, batch_of
 from rollout.decide.failure import failures_of, too_many
 from rollout.decide.run import Run, last_completed, run_of
-from rollout.decide.slots import Bucket, Slot, slots_of, vacant
+from rollout.decide.slots import Bucket, Slot, slots_of, vacant, was_shut_down
 from rollout.decide.world import Attempt, World
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction
 from rollout.model.status import Failure
 from rollout.model.task import Task
 
-_TO_REPLACE = (Bucket.DIRTY, Bucket.DOWN, Bucket.VACATED)
+_TO_REPLACE = (Bucket.DIRTY, Bucket.DOWN, Bucket.VACATED, Bucket.VACANT)
 
 
 class View(Struct, frozen=True, kw_only=True):
@@ -31,6 +32,7 @@ class View(Struct, frozen=True, kw_only=True):
     replaces: bool
     """The run replaces tasks, so it is an update; else it only adds slots, or nothing."""
     attempts: dict[int, Attempt]
+    """Slots whose next task could not be made Ready, since this run began."""
     failures: tuple[Failure, ...]
     batch: Batch
 
@@ -67,6 +69,11 @@ class View(Struct, frozen=True, kw_only=True):
         watched = self.run.final_monitor_s if self.replaces else self.run.monitor_s
         return self.batch.settled_at + delay + watched
 
+    def attempt(self, number: int, digest: str) -> Attempt | None:
+        """What became of the tries to make a task of this definition Ready in a slot."""
+        found = self.attempts.get(number)
+        return found if found is not None and found.digest == digest else None
+
     def is_busy(self, target: tuple[str, object]) -> bool:
         return target in self.world.busy
 
@@ -75,25 +82,32 @@ class View(Struct, frozen=True, kw_only=True):
         return last_completed(self.world.revisions) or self.run.target
 
     def running(self) -> Iterator[Task]:
-        """Every task that runs well, of any definition."""
+        """Every task that runs well and is to stay up, of any definition."""
         for slot in (*self.slots, *self.extra):
-            yield from (task for task in slot.tasks if task.running)
+            for task in slot.tasks:
+                if task.running and task.container_id not in self.world.leaving:
+                    yield task
 
 
 def view_of(world: World) -> View:
     run = run_of(world.revisions, world.deadline_s)
-    found = slots_of(world.tasks, run)
+    found = slots_of(world.tasks, run, world.leaving)
     wanted, extra = _choose(found, run)
-    attempts = {each.slot: each for each in world.attempts if each.digest == run.digest}
+    attempts = {
+        each.slot: _in_this_run(each, run)
+        for each in world.attempts
+        if each.last_at >= run.began_at
+    }
+    ours = {slot: each for slot, each in attempts.items() if each.digest == run.digest}
     replaced = tuple(
         slot for slot in wanted if slot.existed and (slot.run or slot.bucket in _TO_REPLACE)
     )
     added = tuple(slot for slot in wanted if not slot.existed)
     members = replaced or added
-    failures = failures_of(members, attempts, run, world.now, None)
+    failures = failures_of(members, ours, run, world.now, None)
     handed_out_at = _handed_out_at(members, failures)
     if handed_out_at is not None:
-        failures = failures_of(members, attempts, run, world.now, handed_out_at)
+        failures = failures_of(members, ours, run, world.now, handed_out_at)
     return View(
         world=world,
         run=run,
@@ -103,8 +117,13 @@ def view_of(world: World) -> View:
         replaces=bool(replaced),
         attempts=attempts,
         failures=failures,
-        batch=batch_of(wanted, members, run, world.now, world.busy, attempts, failures),
+        batch=batch_of(wanted, members, run, world.now, world.busy, ours, failures),
     )
+
+
+def _in_this_run(attempt: Attempt, run: Run) -> Attempt:
+    """A run that is resumed, or asks for the same once more, has its whole deadline again."""
+    return replace(attempt, first_at=max(attempt.first_at, run.began_at))
 
 
 def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[Slot, ...]]:
@@ -127,9 +146,9 @@ def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[
 
 
 def _runs(slot: Slot) -> bool:
-    """It is in service or on its way there: not a slot that is down or unhealthy."""
+    """It is in service, or on its way there after a stop: not down by itself, not unhealthy."""
     return any(task.alive and not task.unhealthy for task in slot.tasks) or (
-        slot.bucket is Bucket.VACATED
+        slot.last is not None and was_shut_down(slot, slot.last)
     )
 
 

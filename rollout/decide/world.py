@@ -33,6 +33,8 @@ class World(Struct, frozen=True, kw_only=True):
     now: float
     busy: Mapping[tuple[str, object], float] = {}
     """What is being done now (`target_of` the action) → since when."""
+    leaving: frozenset[str] = frozenset()
+    """Container ids of the tasks that are being stopped now: up still, and yet to be replaced."""
     attempts: tuple[Attempt, ...] = ()
     deadline_s: float | None = None
     """Instead of the service's own progress deadline."""

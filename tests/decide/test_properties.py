@@ -1,0 +1,122 @@
+"""What holds for every fleet, cadence, fault and interleaving."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rollout.model.spec import RestartPolicy, ServiceSpec
+from rollout.engine.simulated.faults import Behaviour, Rule
+from tests.decide import strategies as some
+from tests.decide.strategies import Interruption
+from tests.scenarios.world import World
+
+EXAMPLES = 1500 if os.environ.get("ROLLOUT_THOROUGH") else 150
+
+settings.register_profile(
+    "decide",
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    print_blob=False,
+)
+settings.load_profile("decide")
+
+
+def _assert_everything_is_as_asked(world: World) -> None:
+    up = world.up()
+    slots = list(range(1, world.revision.spec.slots + 1))
+    assert sorted(task.slot for task in up) == slots, world.story()
+    assert all(task.running for task in up), world.story()
+    assert {task.digest for task in up} <= {world.revision.digest}, world.story()
+    assert not [task for task in world.tasks if task.prepared], world.story()
+    assert world.revision.last_mark == "completed", world.story()
+
+
+@given(some.services(), some.good, some.good)
+def test_an_update_without_faults_completes(
+    service: ServiceSpec, before: Behaviour, after: Behaviour
+) -> None:
+    """Each slot ends with exactly one live task of the definition asked for."""
+    service = _patient(service)
+    world = World(service, usual=before)
+    world.deploy()
+    world.behave(after, image="v2")
+
+    world.update(image="v2")
+    world.until_at_rest(within_s=900)
+
+    _assert_everything_is_as_asked(world)
+
+
+@given(some.services(), st.lists(some.rules, max_size=3), st.lists(some.disturbances, max_size=3))
+def test_an_update_always_ends_in_a_definite_state(
+    service: ServiceSpec, rules: list[Rule], disturbances: list[Interruption]
+) -> None:
+    """Whatever goes wrong: completed, paused or rolled back, in bounded time."""
+    world = World(service)
+    world.deploy()
+    for rule in rules:
+        world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
+    for each in disturbances:
+        world.at(each.at, lambda each=each: each.happen(world))
+
+    world.update(image="v2")
+    world.until_at_rest(within_s=900)
+
+    assert world.revision.last_mark in ("completed", "paused", "failed")
+
+
+@given(some.services(), st.lists(some.requests, min_size=1, max_size=3), some.good)
+def test_whatever_is_asked_for_meanwhile_is_what_comes_out(
+    service: ServiceSpec, requests: list[Interruption], behaviour: Behaviour
+) -> None:
+    """New definitions, scale, cadence, rollback, pause and resume in the middle of an update."""
+    world = World(_patient(service), usual=behaviour)
+    world.deploy()
+    for each in requests:
+        world.at(each.at, lambda each=each: each.happen(world))
+
+    world.update(image="v2")
+    world.run_for(50.0)
+    world.until_at_rest(within_s=900)
+    if world.revision.last_mark == "paused":
+        world.resume()
+        world.until_at_rest(within_s=900)
+
+    _assert_everything_is_as_asked(world)
+
+
+@given(
+    some.services(),
+    st.lists(some.rules, max_size=3),
+    st.lists(st.one_of(some.requests, some.disturbances), max_size=5),
+)
+def test_anything_at_any_time_ends_in_a_definite_state(
+    service: ServiceSpec, rules: list[Rule], interruptions: list[Interruption]
+) -> None:
+    """Faults, requests and disturbances together."""
+    world = World(service)
+    world.deploy()
+    for rule in rules:
+        world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
+    for each in interruptions:
+        world.at(each.at, lambda each=each: each.happen(world))
+
+    world.update(image="v2")
+    world.run_for(50.0)
+    world.until_at_rest(within_s=900)
+
+    assert world.revision.last_mark in ("completed", "paused", "failed")
+
+
+def _patient(service: ServiceSpec) -> ServiceSpec:
+    """Its deadline is longer than anything takes."""
+    return ServiceSpec(
+        **{
+            **{name: getattr(service, name) for name in service.__struct_fields__},
+            "progress_deadline_s": 600.0,
+        }
+    )
