@@ -120,3 +120,18 @@ def _patient(service: ServiceSpec) -> ServiceSpec:
             "progress_deadline_s": 600.0,
         }
     )
+
+
+@given(some.services(), some.good, st.frozensets(st.integers(1, 40), min_size=1))
+def test_a_controller_that_dies_at_any_moment_changes_nothing(
+    service: ServiceSpec, behaviour: Behaviour, crashes: frozenset[int]
+) -> None:
+    """Whoever goes on knows only what can be seen, and comes to the same end."""
+    world = World(_patient(service), usual=behaviour)
+    world.deploy()
+    world.crash_at = frozenset(world.looks + each for each in crashes)
+
+    world.update(image="v2")
+    world.until_at_rest(within_s=900)
+
+    _assert_everything_is_as_asked(world)
