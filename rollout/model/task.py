@@ -84,7 +84,8 @@ def state_of(task: Task, *, replaced_at: float | None) -> TaskState:
     """Swarm's state of a task; `replaced_at` is when the next task of its slot was created.
 
     A container does not say who ended it.  One that ended after its successor had been made was
-    stopped for it (shutdown); one that ended before was not (failed, or complete with exit code 0).
+    stopped for it (shutdown); one that ended before was not (failed, or complete with exit code 0;
+    never complete when it was unhealthy, whatever its exit code).
     """
     if task.prepared:
         return TaskState.READY
@@ -94,4 +95,5 @@ def state_of(task: Task, *, replaced_at: float | None) -> TaskState:
         return TaskState.RUNNING if task.running else TaskState.STARTING
     if replaced_at is not None and (task.finished_at or 0.0) >= replaced_at:
         return TaskState.SHUTDOWN
-    return TaskState.COMPLETE if task.exit_code == 0 else TaskState.FAILED
+    well = task.exit_code == 0 and task.unhealthy_since is None
+    return TaskState.COMPLETE if well else TaskState.FAILED

@@ -96,6 +96,8 @@ def _since(task: Task) -> float:
 
 def task_error(task: Task, state: TaskState) -> str:
     """Why a task is not well, in Swarm's words; empty where it is, or was asked to stop."""
+    if state is TaskState.FAILED and task.unhealthy_since is not None:
+        return f"task: unhealthy: {task.error}" if task.error else "task: unhealthy"
     if state in (TaskState.FAILED, TaskState.REJECTED):
         if task.exit_code and not (task.error and task.started_at is None):
             why = f"task: non-zero exit ({task.exit_code})"

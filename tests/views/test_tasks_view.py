@@ -62,14 +62,18 @@ def test_why_a_task_is_not_well_is_said() -> None:
     """Exit code and OOM, the engine's words for a failed start, the last probe of an unhealthy."""
     killed = _ended(1, slot=1, at=NOW, code=137, oom_killed=True)
     unstarted = task(2, status=ContainerStatus.CREATED, error="exec: no such file", started_at=None)
+    stopped = _ended(
+        1, slot=4, at=NOW, code=0, health=Health.UNHEALTHY, unhealthy_since=NOW - 1, error="refused"
+    )
     sick = task(3, has_healthcheck=True, health=Health.UNHEALTHY, error="connection refused")
 
-    errors = [row.error for row in task_rows([killed, unstarted, sick], node="vm")]
+    errors = [row.error for row in task_rows([killed, unstarted, sick, stopped], node="vm")]
 
     assert errors == [
         "task: non-zero exit (137): out of memory",
         "exec: no such file",
         "unhealthy: connection refused",
+        "task: unhealthy: refused",
     ]
 
 
