@@ -202,38 +202,39 @@ def test_a_reader_that_goes_away_does_not_end_a_deployment(
     assert _state(stack) == "deployed"
 
 
-def test_an_update_is_paused_and_goes_on_when_asked(tmp_path: Path, stack: str, image: str) -> None:
+def test_an_update_is_paused_and_goes_on_when_asked(
+    tmp_path: Path, stack: str, image: str, engine: DockerEngine
+) -> None:
     """What is in flight finishes; the command that drove it ends with exit code 3."""
     _deploy(tmp_path, stack, image, replicas=3)
     driving = start("update", f"{stack}_web", "--force", "--update-delay", "3s")
-    eventually(lambda: _revisions(stack).count(2) >= 1)
+    eventually(lambda: _revisions(engine, stack).count(2) >= 1)
 
     said = rollout("pause", f"{stack}_web").out
     ran = finish(driving, expect=3)
 
     assert f"rollout resume {stack}_web" in said
     assert "update paused on request" in ran.err
-    assert 1 <= _revisions(stack).count(2) < 3
+    assert 1 <= _revisions(engine, stack).count(2) < 3
     assert rollout("pause", f"{stack}_web").out == f"{stack}_web: is paused already\n"
 
     rollout("resume", f"{stack}_web")
 
-    assert _revisions(stack) == [2, 2, 2]
+    assert _revisions(engine, stack) == [2, 2, 2]
 
 
-def _revisions(stack: str) -> list[int]:
+def _revisions(engine: DockerEngine, stack: str) -> list[int]:
     """Of every slot's running task."""
-    tasks = rollout("ps", stack, "--format", "json").json
-    return [task["revision"] for task in tasks if task["current_state"] == "running"]
+    return [task.revision for task in engine.observe(stack) if task.running]
 
 
 def test_a_stack_that_is_held_is_left_alone_when_asked(
-    tmp_path: Path, stack: str, image: str
+    tmp_path: Path, stack: str, image: str, engine: DockerEngine
 ) -> None:
     """`--on-conflict fail` ends with exit 7, and records nothing; else the update is joined."""
     _deploy(tmp_path, stack, image, replicas=2)
     driving = start("update", f"{stack}_web", "--force", "--update-delay", "30s")
-    eventually(lambda: 2 in _revisions(stack))
+    eventually(lambda: 2 in _revisions(engine, stack))
 
     ran = rollout("scale", f"{stack}_web=5", "--on-conflict", "fail", expect=7)
     assert f"{stack} is held by " in ran.err
@@ -243,27 +244,29 @@ def test_a_stack_that_is_held_is_left_alone_when_asked(
     finish(driving)
 
     assert f"{stack}: followed, driven by " in joined
-    assert _revisions(stack) == [2, 2]
+    assert _revisions(engine, stack) == [2, 2]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_finishes_what_is_in_flight(
-    tmp_path: Path, stack: str, image: str, number: signal.Signals
+    tmp_path: Path, stack: str, image: str, engine: DockerEngine, number: signal.Signals
 ) -> None:
     """Every slot has a running task afterwards, exit 130, and how to go on is said."""
     _deploy(tmp_path, stack, image, replicas=3)
     driving = start("update", f"{stack}_web", "--force", "--update-delay", "20s")
-    eventually(lambda: 2 in _revisions(stack))
+    eventually(lambda: 2 in _revisions(engine, stack))
 
     driving.send_signal(number)
     ran = finish(driving, expect=130)
 
     assert f"rollout status {stack} --wait" in ran.err
-    assert len(_revisions(stack)) == 3
+    assert len(_revisions(engine, stack)) == 3
     assert _state(stack) == "updating"
 
 
-def test_the_second_signal_leaves_at_once(tmp_path: Path, stack: str, image: str) -> None:
+def test_the_second_signal_leaves_at_once(
+    tmp_path: Path, stack: str, image: str, engine: DockerEngine
+) -> None:
     """Though a task takes ten seconds to stop."""
     text = f"""
         services:
@@ -274,7 +277,7 @@ def test_the_second_signal_leaves_at_once(tmp_path: Path, stack: str, image: str
     """
     rollout("deploy", "-c", compose_file(tmp_path, text), stack)
     driving = start("update", f"{stack}_web", "--force")
-    eventually(lambda: len(rollout("ps", stack, "--format", "json").json) == 2)
+    eventually(lambda: len(engine.observe(stack)) == 2)
     assert driving.stderr is not None
 
     driving.send_signal(signal.SIGINT)
