@@ -103,6 +103,8 @@ def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) 
         return slot.first.started_at or slot.first.created_at
     if slot.bucket is Bucket.VACATED or (slot.bucket is Bucket.VACANT and slot.existed):
         return slot.last.finished_at if slot.last and slot.last.finished_at else now
+    if not busy:
+        return None
     under_way = [
         busy[key]
         for task in (*slot.old, *((slot.ready,) if slot.ready else ()), *slot.stale)

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Iterator
 from rollout.decide import clean, repair, update, verdict
 from rollout.decide.batch import deadlines
 from rollout.decide.failure import gave_up, retry_at
-from rollout.decide.repair import unwatched
 from rollout.decide.status import status_of
 from rollout.decide.view import View, view_of
 from rollout.decide.world import Decision, World
@@ -81,11 +80,11 @@ def _wake_at(view: View) -> float | None:
         attempt = view.attempts.get(slot.number)
         if attempt is None or gave_up(attempt, view.run, view.now):
             continue
-        if not unwatched(view) or repair.is_tried(view, slot):
+        if not view.unwatched or repair.is_tried(view, slot):
             times += [retry_at(attempt)]
             if view.run.deadline_s:
                 times += [attempt.first_at + view.run.deadline_s]
-    if not unwatched(view):
+    if not view.unwatched:
         times += [repair.arm_at(view, task) for slot in view.slots for task in slot.tasks]
         times += [view.complete_at]
         if view.batch.candidates:

@@ -52,9 +52,9 @@ def _renew(view: View, slot: Slot, due: float, cause: str) -> Iterator[Action]:
     ready = slot.ready if revision.digest == view.run.digest else None
     ready = ready or _of_digest(slot.stale, revision.digest)
     if ready is None:
-        at_once = due <= view.now and not unwatched(view)
+        at_once = due <= view.now and not view.unwatched
         yield from prepare(view, slot, revision, cause, start=at_once)
-    elif unwatched(view) and not ready.armed and _may_restart(revision):
+    elif view.unwatched and not ready.armed and _may_restart(revision):
         yield Arm(task=ready, policy=revision.spec.task.restart, cause="nobody will watch it")
     elif view.now >= due:
         yield Start(task=ready, cause=cause)
@@ -65,7 +65,7 @@ def restart_at(view: View, slot: Slot) -> float | None:
     task = slot.last
     if task is None or slot.new is not None or not _concerns_restart(view, slot):
         return None
-    if task.armed and task.started_at is None and unwatched(view):
+    if task.armed and task.started_at is None and view.unwatched:
         # Nobody watches any more, and its last chance could not be started: that is how it ends.
         return None
     revision = _made_by(view, task) or view.run.target
@@ -87,7 +87,7 @@ def arm(view: View) -> Iterator[Action]:
 
     When nobody will watch any longer (paused, failed, told to stop) they are handed over at once.
     """
-    at_once = unwatched(view)
+    at_once = view.unwatched
     for slot in view.slots:
         for task in slot.tasks:
             due = arm_at(view, task)
@@ -105,11 +105,6 @@ def arm_at(view: View, task: Task) -> float | None:
     if not _may_restart(revision) or not task.digest:
         return None
     return task.running_since + max(view.run.monitor_s, view.run.final_monitor_s)
-
-
-def unwatched(view: View) -> bool:
-    """The update has come to its end, for now or for good: Docker's own policy takes over."""
-    return view.run.paused or view.run.finished or view.world.stopping
 
 
 def _may_restart(revision: Revision) -> bool:

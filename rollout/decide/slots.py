@@ -37,7 +37,7 @@ class Bucket(StrEnum):
     VACANT = "vacant"
 
 
-class Slot(Struct, frozen=True, kw_only=True):
+class Slot(Struct, frozen=True, kw_only=True, gc=False):
     number: int
     bucket: Bucket
     tasks: tuple[Task, ...] = ()
@@ -82,47 +82,58 @@ def vacant(number: int, run: Run) -> Slot:
     return Slot(number=number, bucket=Bucket.VACANT, existed=number <= run.slots_before)
 
 
-def was_shut_down(slot: Slot, task: Task) -> bool:
-    """It ended after its successor had been made, so it was stopped for it (see `state_of`)."""
-    return any(
-        other.created_at > task.created_at and (task.finished_at or 0.0) >= other.created_at
-        for other in slot.tasks
-    )
+def was_shut_down(slot: Slot) -> bool:
+    """What ended last did so after its successor had been made, so it was stopped for it (see
+    `state_of`)."""
+    return slot.last is not None and _was_stopped_for_another(slot.last, slot.tasks)
 
 
 def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> Slot:
-    tasks = tuple(sorted(found, key=lambda task: (task.created_at, task.id)))
-    up = [task for task in tasks if task.alive]
-    new = [task for task in up if task.digest == run.digest and task.container_id not in leaving]
-    # Of several, the one that runs longest well is kept.
-    new.sort(key=lambda task: (not task.running, task.created_at, task.id))
-    prepared = [task for task in tasks if task.prepared]
-    # One that an earlier run has left Ready would, once started, not be judged by this one.
-    ready = [task for task in prepared if task.digest == run.digest and task.revision >= run.first]
-    slot = Slot(
+    tasks = tuple(sorted(found, key=_age)) if len(found) > 1 else tuple(found)
+    new: list[Task] = []
+    old: list[Task] = []
+    stale: list[Task] = []
+    ready = last = None
+    for task in tasks:
+        fits = task.digest == run.digest
+        if task.alive:
+            (new if fits and task.container_id not in leaving else old).append(task)
+        elif task.ended:
+            last = task
+        elif task.prepared:
+            # One that an earlier run has left Ready would, once started, not be judged by this one.
+            if ready is None and fits and task.revision >= run.first:
+                ready = task
+            else:
+                stale.append(task)
+    if len(new) > 1:
+        # The one that runs longest well is kept.
+        new.sort(key=lambda task: (not task.running, _age(task)))
+    ran = tuple(task for task in tasks if _is_of_run(task, run))
+    return Slot(
         number=number,
-        bucket=Bucket.VACANT,
+        bucket=_bucket(tasks, new, old, ready, ran, last, run),
         tasks=tasks,
         new=new[0] if new else None,
-        old=tuple(task for task in up if task.digest != run.digest or task.container_id in leaving),
+        old=tuple(old),
         surplus=tuple(new[1:]),
-        ready=ready[0] if ready else None,
-        stale=tuple(task for task in prepared if not ready or task is not ready[0]),
-        run=tuple(task for task in tasks if _is_of_run(task, run)),
-        last=next((task for task in reversed(tasks) if task.ended), None),
+        ready=ready,
+        stale=tuple(stale),
+        run=ran,
+        last=last,
         existed=number <= run.slots_before or any(task.revision < run.first for task in tasks),
     )
-    return Slot(
-        **{name: getattr(slot, name) for name in slot.__struct_fields__ if name != "bucket"},
-        bucket=_bucket(slot, run),
-    )
+
+
+def _age(task: Task) -> tuple[float, str]:
+    return (task.created_at, task.id)
 
 
 def _is_of_run(task: Task, run: Run) -> bool:
     return (
-        not task.prepared
-        and task.digest == run.digest
+        task.digest == run.digest
         and task.revision >= run.first
+        and not task.prepared
         and (task.created_at >= run.since or _was_under_way(task, run.since))
     )
 
@@ -139,19 +150,34 @@ def _is_tried_again(task: Task, run: Run) -> bool:
     return task.revision >= run.first and (task.finished_at or task.created_at) < run.since
 
 
-def _bucket(slot: Slot, run: Run) -> Bucket:
-    if slot.new is not None:
-        if not slot.new.running:
+def _was_stopped_for_another(task: Task, tasks: tuple[Task, ...]) -> bool:
+    return any(
+        other.created_at > task.created_at and (task.finished_at or 0.0) >= other.created_at
+        for other in tasks
+    )
+
+
+def _bucket(
+    tasks: tuple[Task, ...],
+    new: list[Task],
+    old: list[Task],
+    ready: Task | None,
+    ran: tuple[Task, ...],
+    last: Task | None,
+    run: Run,
+) -> Bucket:
+    if new:
+        if not new[0].running:
             return Bucket.STARTING
-        return Bucket.OVERLAP if slot.old else Bucket.UPDATED
-    if slot.run and slot.run[-1].ended:
+        return Bucket.OVERLAP if old else Bucket.UPDATED
+    if ran and ran[-1].ended:
         return Bucket.FAILED
-    if slot.old:
+    if old:
         return Bucket.DIRTY
-    if slot.last is None:
+    if last is None:
         return Bucket.VACANT
-    if slot.ready is not None and (slot.last.finished_at or 0.0) >= slot.ready.created_at:
+    if ready is not None and (last.finished_at or 0.0) >= ready.created_at:
         return Bucket.VACATED
-    if slot.last.digest != run.digest or _is_tried_again(slot.last, run):
+    if last.digest != run.digest or _is_tried_again(last, run):
         return Bucket.DOWN
-    return Bucket.VACANT if was_shut_down(slot, slot.last) else Bucket.LOST
+    return Bucket.VACANT if _was_stopped_for_another(last, tasks) else Bucket.LOST

@@ -151,7 +151,7 @@ def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | 
         if task.restarts:
             note = f"restarted {task.restarts} times by Docker"
         return note, deadline_of(task, view.run)
-    if any(view.is_busy(("task", old.container_id)) for old in slot.old):
+    if view.world.busy and any(view.is_busy(("task", old.container_id)) for old in slot.old):
         return "stopping", None
     if slot.ready is not None and slot.ready is not task:
         return "replacement ready", None

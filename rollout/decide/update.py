@@ -11,6 +11,7 @@ from rollout.model.action import Action, Prepare, Start, Stop
 from rollout.model.revision import Revision
 from rollout.model.spec import Order
 from rollout.model.state import ContainerStatus
+from rollout.model.task import Task
 
 
 def prepare_next(view: View) -> Iterator[Action]:
@@ -66,11 +67,19 @@ def carry_through(view: View) -> Iterator[Action]:
         yield from (Stop(task=task, cause="twice in its slot") for task in slot.surplus)
         if slot.new is None or slot.new.running:
             continue
-        # Between two of Docker's restarts it counts as unhealthy too, with nothing to stop.
-        if slot.new.unhealthy and slot.new.status is ContainerStatus.RUNNING:
+        if _is_to_be_stopped(view, slot.new):
             yield Stop(task=slot.new, cause="unhealthy")
         elif slot.old and slot.number in view.failed_slots:
             yield Stop(task=slot.new, cause="failed, its predecessor is kept")
+
+
+def _is_to_be_stopped(view: View, task: Task) -> bool:
+    """It is unhealthy, and somebody watches who will replace it.
+
+    Between two of Docker's restarts it counts as unhealthy too, with nothing there to stop.
+    """
+    given_away = view.unwatched and task.armed
+    return task.unhealthy and task.status is ContainerStatus.RUNNING and not given_away
 
 
 def prepare(

@@ -41,6 +41,11 @@ class View(Struct, frozen=True, kw_only=True):
         return self.world.now
 
     @property
+    def unwatched(self) -> bool:
+        """The update has come to its end, for now or for good: Docker's own policy takes over."""
+        return self.run.paused or self.run.finished or self.world.stopping
+
+    @property
     def acts_on_failure(self) -> bool:
         """Enough slots have failed for the failure action; `continue` never counts."""
         return self.run.action is not FailureAction.CONTINUE and too_many(
@@ -133,23 +138,24 @@ def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[
     3 of 1 2 3 4 5 where 2 is down: 1 3 4 stay, 2 and 5 go.
     """
     count = run.target.spec.slots
-    ranked = sorted(found, key=lambda slot: (not _runs(slot), slot.number))
-    kept = sorted(ranked[:count], key=lambda slot: slot.number)
-    extra = sorted(ranked[count:], key=lambda slot: slot.number)
+    if len(found) > count:
+        ranked = sorted(found, key=lambda slot: (not _runs(slot), slot.number))
+        kept = sorted(ranked[:count], key=lambda slot: slot.number)
+        extra = sorted(ranked[count:], key=lambda slot: slot.number)
+        return tuple(kept), tuple(extra)
+    kept = list(found)
     taken = {slot.number for slot in found}
     number = 1
     while len(kept) < count:
         if number not in taken:
             kept.append(vacant(number, run))
         number += 1
-    return tuple(sorted(kept, key=lambda slot: slot.number)), tuple(extra)
+    return tuple(sorted(kept, key=lambda slot: slot.number)), ()
 
 
 def _runs(slot: Slot) -> bool:
     """It is in service, or on its way there after a stop: not down by itself, not unhealthy."""
-    return any(task.alive and not task.unhealthy for task in slot.tasks) or (
-        slot.last is not None and was_shut_down(slot, slot.last)
-    )
+    return any(task.alive and not task.unhealthy for task in slot.tasks) or was_shut_down(slot)
 
 
 def _handed_out_at(members: tuple[Slot, ...], failures: tuple[Failure, ...]) -> float | None:
