@@ -141,13 +141,13 @@ def _is_of_run(task: Task, run: Run) -> bool:
 def _was_under_way(task: Task, at: float) -> bool:
     """Neither through nor over when the run was resumed: that is still to be seen."""
     ran = task.running_since is not None and task.running_since < at
-    over = task.ended and (task.finished_at or 0.0) < at
+    over = task.ended and (task.finished_at or 0.0) <= at
     return not ran and not over
 
 
 def _is_tried_again(task: Task, run: Run) -> bool:
     """It failed before the run was resumed: resuming replaces it, whatever its restart policy."""
-    return task.revision >= run.first and (task.finished_at or task.created_at) < run.since
+    return task.revision >= run.first and (task.finished_at or task.created_at) <= run.since
 
 
 def _was_stopped_for_another(task: Task, tasks: tuple[Task, ...]) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rollout.model.spec import RestartPolicy, ServiceSpec
 from rollout.engine.simulated.faults import Behaviour, Rule
+from rollout.model.spec import ServiceSpec
 from tests.decide import strategies as some
 from tests.decide.strategies import Interruption
 from tests.scenarios.world import World
@@ -61,7 +62,7 @@ def test_an_update_always_ends_in_a_definite_state(
     for rule in rules:
         world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
     for each in disturbances:
-        world.at(each.at, lambda each=each: each.happen(world))
+        world.at(each.at, partial(each.happen, world))
 
     world.update(image="v2")
     world.until_at_rest(within_s=900)
@@ -77,7 +78,7 @@ def test_whatever_is_asked_for_meanwhile_is_what_comes_out(
     world = World(_patient(service), usual=behaviour)
     world.deploy()
     for each in requests:
-        world.at(each.at, lambda each=each: each.happen(world))
+        world.at(each.at, partial(each.happen, world))
 
     world.update(image="v2")
     world.run_for(50.0)
@@ -103,7 +104,7 @@ def test_anything_at_any_time_ends_in_a_definite_state(
     for rule in rules:
         world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
     for each in interruptions:
-        world.at(each.at, lambda each=each: each.happen(world))
+        world.at(each.at, partial(each.happen, world))
 
     world.update(image="v2")
     world.run_for(50.0)

@@ -104,11 +104,14 @@ class World:
     def record(self, cause: Cause = Cause.UPDATE, restores: int = 0) -> Revision | None:
         return self.ledger.record(STACK, self.spec, cause, restores=restores)
 
+    def ask_for(self, service: ServiceSpec) -> None:
+        self.spec = service
+        self.record()
+
     def update(self, **fields: Any) -> None:
         """Ask for another definition; fields are a service's or a task's."""
         task = {name: fields.pop(name) for name in tuple(fields) if name in _TASK_FIELDS}
-        self.spec = replace(self.spec, task=replace(self.spec.task, **task), **fields)
-        self.record()
+        self.ask_for(replace(self.spec, task=replace(self.spec.task, **task), **fields))
 
     def cadence(self, **fields: Any) -> None:
         self.update(update=replace(self.spec.update, **fields))
@@ -280,7 +283,7 @@ class World:
         self.clock.advance_to(min(at for at in times if at is not None))
 
     def _input(self, *, fresh: bool = False) -> Input:
-        busy = {} if fresh else {**self._busy, **{key: 0.0 for key in self._left_alone}}
+        busy = {} if fresh else {**self._busy, **dict.fromkeys(self._left_alone, 0.0)}
         return Input(
             revisions=self.revisions,
             tasks=self.tasks,
