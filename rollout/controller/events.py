@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.model.event import Event, EventKind
-from rollout.model.state import Cause
+from rollout.model.state import Cause, TaskState
 from rollout.model.status import ServiceStatus, SlotStatus
 
 _ANNOUNCED_WAITS = ("delay", "monitor")
@@ -65,7 +65,11 @@ def _of_slot(
     same_task = before is not None and _task_id(before) == _task_id(after)
     if before is not None and same_task and before.state == after.state:
         return
-    if after.task is None:
+    if after.task is None or (
+        after.state is TaskState.FAILED
+        and after.task.id in {failure.task_id for failure in status.failures}
+    ):
+        # A failure of the update is an event of its own.
         return
     note = f": {after.note}" if after.note else ""
     text = f"{status.service}.{after.slot} {after.state} (revision {after.revision}){note}"

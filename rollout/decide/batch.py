@@ -140,8 +140,8 @@ def deadlines(slots: Iterable[Slot], run: Run) -> Iterator[float]:
         task = slot.new
         if task is None or task.running or task.running_since is not None:
             continue
-        # What Docker brings back again and again is not waited for.
-        if not (task.armed and task.restarts):
+        # What was left to Docker and does not do well is not waited for.
+        if not (task.armed and (task.restarts or task.unhealthy)):
             limit = deadline_of(task, run)
             if limit is not None:
                 yield limit

@@ -218,3 +218,16 @@ def test_a_task_that_never_becomes_healthy_fails_by_the_deadline(
 
     assert "not running after 2s" in ran.out + ran.err
     assert (2, 1) in _running(stack)
+
+
+def test_a_task_that_stays_unhealthy_pauses_the_update(
+    tmp_path: Path, stack: str, image: str
+) -> None:
+    """It is tried again once, left to Docker, and the command ends; the others keep the old."""
+    _deploy(tmp_path, stack, image, GOOD, replicas=2)
+    flags = ["--health-cmd", "false", "--health-interval", "200ms", "--health-retries", "2"]
+
+    ran = rollout("update", f"{stack}_web", *flags, "--restart-condition", "any", expect=3)
+
+    assert "unhealthy" in ran.err
+    assert (2, 1) in _running(stack)
