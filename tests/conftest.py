@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import docker
 import pytest
 
 from rollout.engine.docker.engine import DockerEngine, connect
@@ -22,6 +23,14 @@ def engine() -> Iterator[DockerEngine]:
 def image() -> str:
     """The tag of the image described in tests/support/engine.py."""
     return build_image()
+
+
+@pytest.fixture(scope="session")
+def client() -> Iterator[docker.APIClient]:
+    """The SDK itself, to look at the engine past our own code."""
+    found = docker.APIClient(version="1.41")
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -16,9 +16,11 @@ from rollout.controller.events import events_between
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.workers import Result, Workers
 from rollout.decide.decide import decide
+from rollout.decide.run import last_completed
 from rollout.decide.world import Attempt, Decision, World
 from rollout.errors import HeldError, InterruptedRolloutError
 from rollout.ledger.lease import Entry, Lease
+from rollout.ledger.ledger import KEEP
 from rollout.model.action import Action, Note, Prepare, Push
 from rollout.model.event import Event, EventKind, Progress
 from rollout.model.revision import Revision
@@ -98,6 +100,8 @@ class _Driver:
             if holder is None:
                 self._act(decisions, seen.now)
             if self._is_over(decisions, holder, services, stopping=stopping):
+                if holder is None:
+                    self._tidy(seen)
                 if stopping and not _all_at_rest(statuses):
                     raise InterruptedRolloutError(f"{self._stack}: interrupted")
                 return tuple(
@@ -231,6 +235,15 @@ class _Driver:
         return stopping and not any(
             each.actions or each.status.in_flux for each in decisions.values()
         )
+
+    def _tidy(self, seen: Look) -> None:
+        """Forget old revisions, but for those that a task was made for or a rollback goes to."""
+        for service, history in seen.book.items():
+            if len(history) > KEEP:
+                needed = {task.revision for task in seen.tasks_of(service)}
+                target = last_completed(history)
+                needed |= {target.number} if target else set()
+                self._session.ledger.trim(self._stack, service, frozenset(needed))
 
     def _wait(self, decisions: dict[str, Decision], now: float, holder: Entry | None) -> None:
         until = [now + (FOLLOW_POLL_S if holder else POLL_S)]

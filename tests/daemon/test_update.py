@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import docker
 import pytest
 
 from tests.support.command import compose_file, rollout
@@ -157,6 +158,39 @@ def test_history_keeps_five_tasks_per_slot(tmp_path: Path, stack: str, image: st
     tasks = rollout("ps", f"{stack}_web", "--format", "json").json
     assert [task["revision"] for task in tasks] == [7, 6, 5, 4, 3]
     assert [task["current_state"] for task in tasks] == ["running", *["shutdown"] * 4]
+
+
+def test_at_least_ten_revisions_are_kept(tmp_path: Path, stack: str, image: str) -> None:
+    """Of fourteen the newest ten, and whatever still runs."""
+    _deploy(tmp_path, stack, image, replicas=1)
+    for delay in range(1, 14):
+        rollout("update", f"{stack}_web", "--update-delay", f"{delay}s")
+
+    history = rollout("history", f"{stack}_web", "--format", "json").json
+    assert [each["revision"] for each in history] == [1, *range(5, 15)]
+
+
+def test_what_compose_made_is_taken_over(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """Its container is the old task of the first rollout: replaced, not joined by another."""
+    project = {
+        "com.docker.compose.project": stack,
+        "com.docker.compose.service": "web",
+        "com.docker.compose.container-number": "1",
+        "com.docker.compose.oneoff": "False",
+    }
+    config = {"Image": image, "Labels": project}
+    made = client.create_container_from_config(config, f"{stack}-web-1")["Id"]
+    client.start(made)
+
+    with witness(stack) as seen:
+        _deploy(tmp_path, stack, image, replicas=2)
+
+    (died,) = seen.of("die")
+    assert died.container == made
+    assert _first(seen, "create", 1, 1).at < died.at < _first(seen, "start", 1, 1).at
+    assert [t["revision"] for t in rollout("ps", stack, "--format", "json").json] == [1, 0, 1]
 
 
 def test_stop_grace_and_signal_are_the_old_tasks_own(
