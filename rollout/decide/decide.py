@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator
 from rollout.decide import clean, repair, update, verdict
 from rollout.decide.batch import deadlines
 from rollout.decide.failure import gave_up, retry_at
+from rollout.decide.slots import Bucket
 from rollout.decide.status import status_of
 from rollout.decide.view import View, view_of
 from rollout.decide.world import Decision, World
@@ -33,14 +34,16 @@ def decide(world: World) -> Decision:
     due = _once_each(_rules(view))
     actions = tuple(action for action in due if not view.is_busy(target_of(action)))
     wake_at = _wake_at(view)
-    at_rest = (
-        (view.run.paused or view.run.finished)
-        and not due
-        and not world.busy
-        and wake_at is None
-        and not view.batch.in_flux
-    )
+    at_rest = not due and wake_at is None and _is_over(view)
     return Decision(actions=actions, status=status_of(view, at_rest=at_rest), wake_at=wake_at)
+
+
+def _is_over(view: View) -> bool:
+    """Nothing is under way, nor may still come up.  A slot that is empty for good is in flux, but
+    for whoever has not tried to fill it in vain."""
+    empty = {slot.number for slot in view.slots if slot.bucket is Bucket.VACANT}
+    under_way = view.world.busy or set(view.batch.in_flux) - empty
+    return (view.run.paused or view.run.finished) and not under_way
 
 
 def _rules(view: View) -> Iterator[Action]:

@@ -24,14 +24,15 @@ def prepare_next(view: View) -> Iterator[Action]:
 def begin_batch(view: View) -> Iterator[Action]:
     """Once all tasks of the batch are Ready and the delay is over, take the step that shows."""
     chosen = next_batch(view)
-    if view.now < view.batch.open_at or any(slot.ready is None for slot in chosen):
+    ready = [slot.ready for slot in chosen if slot.ready is not None]
+    if view.now < view.batch.open_at or len(ready) < len(chosen):
         return
-    for slot in chosen:
+    for slot, new in zip(chosen, ready, strict=True):
         cause = _why(view, slot)
         if slot.old and view.run.order is Order.STOP_FIRST:
             yield from (Stop(task=task, cause=cause) for task in slot.old)
-        elif slot.ready is not None:
-            yield Start(task=slot.ready, cause=cause)
+        else:
+            yield Start(task=new, cause=cause)
 
 
 def next_batch(view: View) -> tuple[Slot, ...]:

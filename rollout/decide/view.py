@@ -57,11 +57,6 @@ class View(Struct, frozen=True, kw_only=True):
         return frozenset(failure.slot for failure in self.failures)
 
     @property
-    def settled_at(self) -> float:
-        """When the last slot of the run was through; the revision's own time where none was."""
-        return max(self.batch.settled_at, self.run.target.created_at)
-
-    @property
     def complete_at(self) -> float:
         """When the run is over if nothing else happens.
 
