@@ -54,7 +54,7 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     run: tuple[Task, ...] = ()
     """Tasks of this run that were started, oldest first."""
     last: Task | None = None
-    """The newest that ended."""
+    """What ended last; it need not have been made last (start-first)."""
     existed: bool = False
     """It was there before this run began, so replacing it is part of the update."""
 
@@ -93,13 +93,14 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
     new: list[Task] = []
     old: list[Task] = []
     stale: list[Task] = []
-    ready = last = None
+    ready: Task | None = None
+    last: Task | None = None
     for task in tasks:
         fits = task.digest == run.digest
         if task.alive:
             (new if fits and task.container_id not in leaving else old).append(task)
         elif task.ended:
-            last = task
+            last = task if last is None or _end(task) >= _end(last) else last
         elif task.prepared:
             # One that an earlier run has left Ready would, once started, not be judged by this one.
             if ready is None and fits and task.revision >= run.first:
@@ -129,6 +130,10 @@ def _age(task: Task) -> tuple[float, str]:
     return (task.created_at, task.id)
 
 
+def _end(task: Task) -> float:
+    return task.finished_at or task.created_at
+
+
 def _is_of_run(task: Task, run: Run) -> bool:
     return (
         task.digest == run.digest
@@ -141,13 +146,13 @@ def _is_of_run(task: Task, run: Run) -> bool:
 def _was_under_way(task: Task, at: float) -> bool:
     """Neither through nor over when the run was resumed: that is still to be seen."""
     ran = task.running_since is not None and task.running_since < at
-    over = task.ended and (task.finished_at or 0.0) <= at
+    over = task.ended and _end(task) <= at
     return not ran and not over
 
 
 def _is_tried_again(task: Task, run: Run) -> bool:
     """It failed before the run was resumed: resuming replaces it, whatever its restart policy."""
-    return task.revision >= run.first and (task.finished_at or task.created_at) <= run.since
+    return task.revision >= run.first and _end(task) <= run.since
 
 
 def _was_stopped_for_another(task: Task, tasks: tuple[Task, ...]) -> bool:

@@ -11,6 +11,7 @@ from rollout.decide.slots import Bucket, slots_of
 from rollout.model.state import MarkKind
 from rollout.model.task import Task
 from tests.decide.given import (
+    LONG_AGO,
     NOW,
     attempt,
     ended,
@@ -74,6 +75,18 @@ def test_what_was_stopped_for_something_no_longer_asked_for_leaves_the_slot_empt
     tasks = [ended(1, V1, ago=0.2), ready(1, V2)]
 
     assert seen([V1, V2, back], tasks).slots[0].bucket is Bucket.VACANT
+
+
+def test_what_ended_last_counts_not_what_was_made_last() -> None:
+    """Start-first: the new one was stopped first, and the old one now, for another new one."""
+    again = revision(4, "v2")
+    tasks = [
+        ended(1, V1, ago=0.1, after=LONG_AGO),
+        ended(1, V2, ago=20.0),
+        ready(1, again, ago=9.0),
+    ]
+
+    assert seen([V1, V2, revision(3), again], tasks).slots[0].bucket is Bucket.VACATED
 
 
 def test_a_task_being_stopped_is_not_what_is_wanted() -> None:
