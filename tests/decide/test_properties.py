@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,9 @@ from rollout.model.spec import ServiceSpec
 from tests.decide import strategies as some
 from tests.decide.strategies import Interruption
 from tests.scenarios.world import World
+
+# Shrinking a failure takes longer than any test that passes.
+pytestmark = pytest.mark.timeout(900)
 
 EXAMPLES = 1500 if os.environ.get("ROLLOUT_THOROUGH") else 150
 

@@ -264,6 +264,9 @@ class SimulatedEngine:
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         return Image(reference=image)
 
+    def holds(self, image: str) -> bool:
+        return True
+
     def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         return ()
 
