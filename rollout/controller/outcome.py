@@ -38,4 +38,6 @@ def code_of(status: ServiceStatus) -> int:
             return DEADLINE if late else ERROR
         case MarkKind.COMPLETED if status.revision.cause is Cause.AUTO_ROLLBACK:
             return ROLLED_BACK
+        case MarkKind.COMPLETED if status.unstable:
+            return ERROR
     return DONE

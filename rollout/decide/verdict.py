@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout.decide.failure import gave_up
+from rollout.decide.failure import deadline_of, gave_up
 from rollout.decide.run import last_completed
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import next_batch
@@ -80,7 +80,11 @@ def _is_settled(view: View, slot: Slot) -> bool:
     if slot.bucket is Bucket.STARTING:
         # A task that ran before and is not well now is its restart policy's business.  One of an
         # earlier run is in flux as long as it is waited for.
-        return slot.first is None or (slot.new is not None and slot.new.armed)
+        if slot.first is None or (slot.new is not None and slot.new.armed):
+            return True
+        # A slot that was added is no part of the update: it is waited for, but not for ever.
+        limit = deadline_of(slot.first, view.run)
+        return limit is not None and view.now >= limit
     return slot.bucket is not Bucket.DOWN
 
 

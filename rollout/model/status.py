@@ -62,5 +62,15 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     """Set when there is nothing left to do until somebody asks for something."""
 
     @property
+    def unstable(self) -> tuple[int, ...]:
+        """Slots that are up without running well, and that no failure of the update speaks of."""
+        failed = {failure.slot for failure in self.failures}
+        return tuple(
+            slot.slot
+            for slot in self.slots
+            if slot.state is TaskState.STARTING and slot.slot not in failed
+        )
+
+    @property
     def at_rest(self) -> bool:
         return self.outcome is not None

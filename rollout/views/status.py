@@ -78,8 +78,12 @@ def status_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, object
 
 
 def went_well(status: ServiceStatus) -> bool:
-    """Completed as asked for: an automatic rollback that completed is none of that."""
-    return status.outcome is MarkKind.COMPLETED and status.revision.cause is not Cause.AUTO_ROLLBACK
+    """Completed as asked for, and all of it runs: not after an automatic rollback."""
+    return (
+        status.outcome is MarkKind.COMPLETED
+        and status.revision.cause is not Cause.AUTO_ROLLBACK
+        and not status.unstable
+    )
 
 
 def result_line(status: ServiceStatus) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pytest
 
+from rollout.controller.outcome import exit_code
 from rollout.engine.simulated.faults import Behaviour
 from rollout.model.spec import Order, RestartCondition, RestartPolicy, UpdateConfig
 from rollout.model.state import MarkKind
@@ -305,3 +306,16 @@ def test_a_rollback_to_what_is_being_stopped_starts_it_again() -> None:
 
     assert world.images == {1: "v1"}
     assert world.revision.last_mark is MarkKind.COMPLETED
+
+
+def test_an_added_slot_that_never_becomes_healthy_holds_nobody_up_for_ever() -> None:
+    """It is no part of the update, which completes after the deadline; yet it is not stable."""
+    world = World(spec(1, healthcheck=HEALTHCHECK, progress_deadline_s=20.0)).deploy()
+    world.behave(Behaviour(healthy_after_s=None), image="v2", slot=2)
+
+    world.update(image="v2", replicas=2)
+    world.until_at_rest(within_s=120)
+
+    assert world.state == "completed"
+    assert world.status.unstable == (2,)
+    assert exit_code([world.status]) == 1
