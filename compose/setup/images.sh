@@ -7,78 +7,95 @@ python_image=python:3.11-slim
 redis_image=redis:7
 busybox_image=busybox:1.36
 debian_image=rollout-debian:base
+closed=
 
-there() { docker image inspect "$1" >/dev/null 2>&1; }
+# shellcheck source=compose/setup/debian.sh
+. "$(dirname "$0")/debian.sh"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
 
-pulled() { timeout 120 docker pull -q "$1" >/dev/null 2>&1; }
+there() {
+    docker image inspect "$1" >/dev/null 2>&1
+}
+
+pulled() { # one failure is enough: the network is closed, and the others need not wait for it
+    if [ -n "$closed" ]; then return 1; fi
+    echo "pulling $1"
+    if timeout 300 docker pull -q "$1" >/dev/null 2>&1; then return 0; fi
+    echo "no registry answers: building it, and whatever else is missing, from Debian's packages"
+    closed=yes
+    return 1
+}
 
 need() { # COMMAND PACKAGE
     if command -v "$1" >/dev/null; then return 0; fi
-    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-        echo "no registry answers, and Debian's $2 is needed to build images without one" >&2
+    if ! can_install; then
+        echo "$1 is missing: install it, on Debian as $2" >&2
         exit 1
     fi
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$2" >/dev/null ||
-        { apt-get update >/dev/null && apt-get install -y --no-install-recommends "$2" >/dev/null; }
+    install "$2"
 }
 
-build() { # TAG, Dockerfile on stdin, files in the current directory
-    log=$(mktemp)
-    DOCKER_BUILDKIT=0 docker build -t "$1" -f - . >"$log" 2>&1 || { cat "$log" >&2; exit 1; }
-    rm -f "$log"
+need_static_busybox() { # what the tests run is made from it, whatever the registries have
+    need busybox busybox-static
+    # Debian's plain busybox needs a libc; ldd succeeds for such a one.
+    if ! ldd "$(command -v busybox)" >/dev/null 2>&1; then return 0; fi
+    if ! can_install; then
+        echo "busybox is not static: install Debian's busybox-static" >&2
+        exit 1
+    fi
+    install busybox-static
+}
+
+build() { # TAG CONTEXT: its Dockerfile, quietly
+    DOCKER_BUILDKIT=0 docker build -t "$1" "$2" >"$work/log" 2>&1 ||
+        { cat "$work/log" >&2; exit 1; }
+}
+
+on_debian() { # TAG LINES: an image that adds these lines of a Dockerfile
+    debian
+    mkdir -p "$work/on-debian"
+    printf 'FROM %s\n%s\n' "$debian_image" "$2" >"$work/on-debian/Dockerfile"
+    build "$1" "$work/on-debian"
 }
 
 debian() {
     if there "$debian_image"; then return 0; fi
     need debootstrap debootstrap
     echo "building $debian_image from Debian's packages (about half a minute)"
-    root=$(mktemp -d)
-    trap 'rm -rf "$root"' EXIT
-    # shellcheck disable=SC2016
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
     # shellcheck disable=SC1091
     suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
     # Ubuntu keeps redis-server in universe.
     # shellcheck disable=SC1091
     components=$(. /etc/os-release && [ "$ID" = ubuntu ] && echo main,universe || echo main)
+    if [ -z "$(mirror "$suite")" ]; then apt-get update >/dev/null; fi
+    root=$work/debian
     if ! debootstrap --variant=minbase --components="$components" --include=python3,redis-server \
-        "$suite" "$root" "$mirror" >"$root.log" 2>&1; then
-        tail -n 20 "$root.log" >&2
+        "$suite" "$root" "$(mirror "$suite")" >"$work/log" 2>&1; then
+        tail -n 20 "$work/log" >&2
         exit 1
     fi
     rm -rf "$root"/var/cache/apt/* "$root"/var/lib/apt/lists/* "$root"/usr/share/doc/* \
-        "$root"/usr/share/man/* "$root"/usr/share/locale/* "$root.log"
+        "$root"/usr/share/man/* "$root"/usr/share/locale/*
     tar -C "$root" -c . | docker import - "$debian_image" >/dev/null
-    rm -rf "$root"
-    trap - EXIT
 }
 
-# What the tests build is made from a static busybox, whatever the registries say.
-need busybox busybox-static
-
-if ! there "$busybox_image" && ! pulled "$busybox_image"; then
-    echo "building $busybox_image from Debian's busybox-static"
-    work=$(mktemp -d)
-    cp "$(command -v busybox)" "$work/busybox"
-    (cd "$work" && build "$busybox_image" <<'DOCKERFILE'
+from_scratch() {
+    mkdir "$work/busybox"
+    cp "$(command -v busybox)" "$work/busybox/busybox"
+    cat >"$work/busybox/Dockerfile" <<'DOCKERFILE'
 FROM scratch
 COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 CMD ["sh"]
 DOCKERFILE
-    )
-    rm -rf "$work"
-fi
+    build "$busybox_image" "$work/busybox"
+}
 
-if ! there "$python_image" && ! pulled "$python_image"; then
-    debian
-    cd "$(mktemp -d)"
-    printf 'FROM %s\nCMD ["python3"]\n' "$debian_image" | build "$python_image"
-fi
-
-if ! there "$redis_image" && ! pulled "$redis_image"; then
-    debian
-    cd "$(mktemp -d)"
-    printf 'FROM %s\nEXPOSE 6379\nCMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"]\n' \
-        "$debian_image" | build "$redis_image"
-fi
+need_static_busybox
+there "$busybox_image" || pulled "$busybox_image" || from_scratch
+there "$python_image" || pulled "$python_image" || on_debian "$python_image" 'CMD ["python3"]'
+there "$redis_image" || pulled "$redis_image" || on_debian "$redis_image" \
+    'EXPOSE 6379
+CMD ["redis-server", "--bind", "0.0.0.0", "--protected-mode", "no"]'
