@@ -128,10 +128,10 @@ def _may_be_begun(slot: Slot, run: Run, now: float, attempts: Mapping[int, Attem
 
 def _urgency(slot: Slot) -> tuple[int, int]:
     """Down first, then unhealthy: replacing those cannot cost availability.  Then ascending."""
-    if not slot.old:
-        return (0, slot.number)
-    well = any(task.running for task in slot.old)
-    return (2 if well else 1, slot.number)
+    rank = 0
+    for task in slot.old:
+        rank = max(rank, 2 if task.running else 1)
+    return (rank, slot.number)
 
 
 def deadlines(slots: Iterable[Slot], run: Run) -> Iterator[float]:

@@ -90,13 +90,17 @@ def was_shut_down(slot: Slot) -> bool:
 
 def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> Slot:
     tasks = tuple(sorted(found, key=_age)) if len(found) > 1 else tuple(found)
+    digest = run.target.digest
+    ran: list[Task] = []
     new: list[Task] = []
     old: list[Task] = []
     stale: list[Task] = []
     ready: Task | None = None
     last: Task | None = None
     for task in tasks:
-        fits = task.digest == run.digest
+        fits = task.digest == digest
+        if fits and _is_of_run(task, run):
+            ran.append(task)
         if task.alive:
             (new if fits and task.container_id not in leaving else old).append(task)
         elif task.ended:
@@ -110,7 +114,6 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
     if len(new) > 1:
         # The one that runs longest well is kept.
         new.sort(key=lambda task: (not task.running, _age(task)))
-    ran = tuple(task for task in tasks if _is_of_run(task, run))
     return Slot(
         number=number,
         bucket=_bucket(tasks, new, old, ready, ran, last, run),
@@ -120,7 +123,7 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
         surplus=tuple(new[1:]),
         ready=ready,
         stale=tuple(stale),
-        run=ran,
+        run=tuple(ran),
         last=last,
         existed=number <= run.slots_before or any(task.revision < run.first for task in tasks),
     )
@@ -136,8 +139,7 @@ def _end(task: Task) -> float:
 
 def _is_of_run(task: Task, run: Run) -> bool:
     return (
-        task.digest == run.digest
-        and task.revision >= run.first
+        task.revision >= run.first
         and not task.prepared
         and (task.created_at >= run.since or _was_under_way(task, run.since))
     )
@@ -167,7 +169,7 @@ def _bucket(
     new: list[Task],
     old: list[Task],
     ready: Task | None,
-    ran: tuple[Task, ...],
+    ran: list[Task],
     last: Task | None,
     run: Run,
 ) -> Bucket:

@@ -33,7 +33,7 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         in_flux=in_flux,
         updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
         total=len(view.slots),
-        running=sum(1 for slot in view.slots if any(task.running for task in slot.tasks)),
+        running=len({s.number for s in view.slots for task in s.tasks if task.running}),
         desired=target.spec.slots,
         waiting_for=waiting_for,
         until=until,
@@ -107,10 +107,18 @@ def _ready_deadline(view: View, slot: Slot) -> float | None:
 
 def _slot_status(view: View, slot: Slot) -> SlotStatus:
     task = _task_that_matters(slot)
-    note, until = _slot_note(view, slot, task)
+    note: str = ""
+    until: float | None = None
+    eventful = slot.ready is not None or view.world.busy or view.attempts
+    if task is not None and task.running and not eventful:
+        # Most slots of a large fleet: there is nothing to say about them.
+        state = TaskState.RUNNING
+    else:
+        state = _slot_state(slot, task)
+        note, until = _slot_note(view, slot, task)
     return SlotStatus(
         slot=slot.number,
-        state=_slot_state(slot, task),
+        state=state,
         updated=slot.bucket is Bucket.UPDATED,
         revision=task.revision if task else 0,
         task=task,

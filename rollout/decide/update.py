@@ -59,8 +59,10 @@ def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
 
 def carry_through(view: View) -> Iterator[Action]:
     """What was begun is finished: start what was vacated, stop what is replaced."""
+    cause = f"replaced by revision {view.run.target.number}"
     for slot in view.slots:
-        cause = f"replaced by revision {view.run.target.number}"
+        if slot.bucket is Bucket.DIRTY:
+            continue
         if slot.bucket is Bucket.VACATED and slot.ready is not None:
             yield Start(task=slot.ready, cause="its predecessor is down")
         elif slot.bucket is Bucket.OVERLAP:
