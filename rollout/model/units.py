@@ -85,8 +85,8 @@ def parse_size(text: str) -> int:
 def format_size(count: int) -> str:
     """Short, for people: `512MiB`, `1.5GiB`."""
     value, unit = float(count), "B"
-    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):  # noqa: B007  the last one stays
+    for larger in ("KiB", "MiB", "GiB", "TiB", "PiB"):
         if value < 1024:
             break
-        value /= 1024
+        value, unit = value / 1024, larger
     return f"{value:.4g}{unit}"

@@ -18,7 +18,7 @@ from tests.scenarios.world import World
 # Shrinking a failure takes longer than any test that passes.
 pytestmark = pytest.mark.timeout(900)
 
-EXAMPLES = 1500 if os.environ.get("ROLLOUT_THOROUGH") else 150
+EXAMPLES = 1500 if os.environ.get("ROLLOUT_THOROUGH") else 80
 
 settings.register_profile(
     "decide",
