@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rollout.engine.simulated.faults import Behaviour, Rule
-from rollout.model.spec import ServiceSpec
+from rollout.model.spec import Order, ServiceSpec
 from tests.decide import strategies as some
 from tests.decide.strategies import Interruption
 from tests.scenarios.world import World
@@ -54,6 +54,7 @@ def test_an_update_without_faults_completes(
     world.until_at_rest(within_s=900)
 
     _assert_everything_is_as_asked(world)
+    _assert_enough_was_running(world)
 
 
 @given(some.services(), st.lists(some.rules, max_size=3), st.lists(some.disturbances, max_size=3))
@@ -117,6 +118,15 @@ def test_anything_at_any_time_ends_in_a_definite_state(
     assert world.revision.last_mark in ("completed", "paused", "failed")
 
 
+def _assert_enough_was_running(world: World) -> None:
+    """Start-first never goes below what there was; stop-first by no more than the parallelism."""
+    spec = world.revision.spec
+    down = spec.update.parallelism or spec.slots
+    if spec.update.order is Order.START_FIRST:
+        down = 0
+    assert world.fewest >= spec.slots - down, world.story()
+
+
 def _patient(service: ServiceSpec) -> ServiceSpec:
     """Its deadline is longer than anything takes."""
     return ServiceSpec(
@@ -140,3 +150,34 @@ def test_a_controller_that_dies_at_any_moment_changes_nothing(
     world.until_at_rest(within_s=900)
 
     _assert_everything_is_as_asked(world)
+    _assert_enough_was_running(world)
+
+
+@given(
+    some.services(),
+    st.lists(some.rules, max_size=2),
+    st.lists(some.requests, max_size=2),
+    st.lists(some.moments, min_size=1, max_size=3, unique=True),
+)
+def test_a_controller_that_is_told_to_stop_leaves_nothing_half_done(
+    service: ServiceSpec, rules: list[Rule], requests: list[Interruption], stops: list[float]
+) -> None:
+    """It finishes what is in flight; the next one goes on, as often as that happens."""
+    world = World(service)
+    world.deploy()
+    for rule in rules:
+        world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
+    for each in requests:
+        world.at(each.at, partial(each.happen, world))
+    world.update(image="v2")
+
+    for at in sorted(stops):
+        world.run_for(max(at - world.now, 0.0))
+        world.stopping = True
+        world.until(lambda: world.decision is not None and world.is_idle, within_s=900)
+        world.controller_dies()
+        world.stopping = False
+    world.run_for(max(50.0 - world.now, 0.0))
+    world.until_at_rest(within_s=900)
+
+    assert world.revision.last_mark in ("completed", "paused", "failed")

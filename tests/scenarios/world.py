@@ -67,6 +67,8 @@ class World:
         self.engine = SimulatedEngine(self.clock, self.faults, self._witness)
         self.ledger = Ledger(self.engine.store, self.clock.now, "ann@host")
         self.looks = 0
+        self.fewest = 0
+        """The fewest slots in which something ran well, since the trace began."""
         self.crash_at = crash_at
         self.deadline_s = deadline_s
         self.stopping = False
@@ -97,6 +99,7 @@ class World:
         """Forget the trace so far, and count seconds from here."""
         self._since = self.clock.now()
         self.happened.clear()
+        self.fewest = len(self.images)
         return self
 
     # -- when
@@ -225,6 +228,12 @@ class World:
         """Seconds since the trace began."""
         return round(self.clock.now() - self._since, 3)
 
+    @property
+    def is_idle(self) -> bool:
+        """Nothing is under way, and the last look has begun nothing."""
+        assert self.decision is not None
+        return not self._busy and not self.decision.actions and not self.decision.status.in_flux
+
     def trace(self, *words: str) -> list[str]:
         """What the engine's event stream showed, without times; only these words where given."""
         return [what for _, what in self.happened if not words or what.split()[0] in words]
@@ -253,6 +262,7 @@ class World:
 
     def look(self) -> Decision:
         """Observe, decide, act once."""
+        self.fewest = min(self.fewest, len(self.images))
         self._left_alone = {
             key: until for key, until in self._left_alone.items() if until > self.clock.now()
         }
