@@ -87,7 +87,7 @@ def test_begun_before_an_update_is_complete_it_touches_only_what_was_updated(
 ) -> None:
     """Two of four slots are new when the rollback comes: those two go back, the others stay."""
     _deploy(tmp_path, stack, image, 1, replicas=4)
-    text = FILE.format(image=image, version=2, replicas=4, delay="2s")
+    text = FILE.format(image=image, version=2, replicas=4, delay="60s, parallelism: 2")
 
     with witness(stack) as seen:
         update = start("deploy", "-c", compose_file(tmp_path, text), stack)
