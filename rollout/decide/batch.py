@@ -36,10 +36,12 @@ class Batch(Struct, frozen=True, kw_only=True):
     """When the last slot settled; 0 where none has."""
     candidates: tuple[Slot, ...]
     """Slots still to be begun, in order."""
+    empty: int
+    """How many slots have lost their task to somebody: down already, and being filled."""
 
     @property
     def room(self) -> int:
-        return max(self.parallelism - len(self.in_flux) - len(self.mates), 0)
+        return max(self.parallelism - len(self.in_flux) - len(self.mates) - self.empty, 0)
 
 
 def batch_of(
@@ -55,11 +57,14 @@ def batch_of(
     begun: dict[int, float] = {}
     settled: dict[int, float] = {}
     candidates: list[Slot] = []
+    empty = 0
     for slot in members:
         if (done_at := settled_at(slot, failed_at.get(slot.number))) is not None:
             settled[slot.number] = done_at
         elif (begun_at := _begun_at(slot, busy, now)) is not None:
             begun[slot.number] = begun_at
+        elif slot.bucket is Bucket.VACANT:
+            empty += slot.existed
         elif slot.existed and _may_be_begun(slot, run, now, attempts):
             candidates.append(slot)
     for slot in slots:
@@ -81,6 +86,7 @@ def batch_of(
         open_at=0.0 if begun or not settled else last + run.delay_s,
         settled_at=last,
         candidates=tuple(sorted(candidates, key=_urgency)),
+        empty=empty,
     )
 
 
@@ -101,7 +107,7 @@ def settled_at(slot: Slot, failed_at: float | None) -> float | None:
 def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) -> float | None:
     if slot.first is not None:
         return slot.first.started_at or slot.first.created_at
-    if slot.bucket is Bucket.VACATED or (slot.bucket is Bucket.VACANT and slot.existed):
+    if slot.bucket is Bucket.VACATED:
         return slot.last.finished_at if slot.last and slot.last.finished_at else now
     if not busy:
         return None

@@ -21,7 +21,6 @@ from collections.abc import Iterable, Iterator
 from rollout.decide import clean, repair, update, verdict
 from rollout.decide.batch import deadlines
 from rollout.decide.failure import gave_up, retry_at
-from rollout.decide.slots import Bucket
 from rollout.decide.status import status_of
 from rollout.decide.view import View, view_of
 from rollout.decide.world import Decision, World
@@ -39,10 +38,8 @@ def decide(world: World) -> Decision:
 
 
 def _is_over(view: View) -> bool:
-    """Nothing is under way, nor may still come up.  A slot that is empty for good is in flux, but
-    for whoever has not tried to fill it in vain."""
-    empty = {slot.number for slot in view.slots if slot.bucket is Bucket.VACANT}
-    under_way = view.world.busy or set(view.batch.in_flux) - empty
+    """Nothing is under way, nor may still come up."""
+    under_way = view.world.busy or view.batch.in_flux
     return (view.run.paused or view.run.finished) and not under_way
 
 

@@ -29,6 +29,8 @@ class Run(Struct, frozen=True, kw_only=True):
     """When it was asked for, or resumed."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
+    scaled_down: tuple[tuple[float, int], ...]
+    """When there were to be fewer slots than before, and how many."""
     parallelism: int
     """0 means all."""
     delay_s: float
@@ -67,6 +69,11 @@ def run_of(revisions: tuple[Revision, ...], deadline_s: float | None = None) -> 
         since=since,
         began_at=max(since, revisions[first].created_at),
         slots_before=revisions[first - 1].spec.slots if first else 0,
+        scaled_down=tuple(
+            (after.created_at, after.spec.slots)
+            for number, after in enumerate(revisions)
+            if number and after.spec.slots < revisions[number - 1].spec.slots
+        ),
         parallelism=cadence.parallelism,
         delay_s=cadence.delay_s,
         monitor_s=monitor,

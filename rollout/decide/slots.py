@@ -10,7 +10,7 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     DIRTY     an old task is up, nothing new is
     DOWN      an old task was the last one, or one that failed before a resume, and it is not up
     LOST      the last task had the definition asked for, and it ended
-    VACANT    there is nothing, or only what was stopped on the way to something else
+    VACANT    there is nothing, or only what was stopped for something else, or scaled away
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
     last: Task | None = None
     for task in tasks:
         fits = task.digest == digest
-        if fits and _is_of_run(task, run):
+        if fits and _is_of_run(task, run) and not _was_one_too_many(task, run):
             ran.append(task)
         if task.alive:
             (new if fits and task.container_id not in leaving else old).append(task)
@@ -157,6 +157,14 @@ def _is_tried_again(task: Task, run: Run) -> bool:
     return task.revision >= run.first and _end(task) <= run.since
 
 
+def _was_one_too_many(task: Task, run: Run) -> bool:
+    """It ended when, or after, its slot was scaled away: that was no failure, whatever it was asked
+    for since."""
+    return task.ended and any(
+        slots < task.slot and task.created_at < at <= _end(task) for at, slots in run.scaled_down
+    )
+
+
 def _was_stopped_for_another(task: Task, tasks: tuple[Task, ...]) -> bool:
     return any(
         other.created_at > task.created_at and (task.finished_at or 0.0) >= other.created_at
@@ -185,6 +193,8 @@ def _bucket(
         return Bucket.VACANT
     if ready is not None and (last.finished_at or 0.0) >= ready.created_at:
         return Bucket.VACATED
+    if _was_one_too_many(last, run):
+        return Bucket.VACANT
     if last.digest != run.digest or _is_tried_again(last, run):
         return Bucket.DOWN
     return Bucket.VACANT if _was_stopped_for_another(last, tasks) else Bucket.LOST

@@ -150,7 +150,8 @@ def test_a_slot_that_was_emptied_is_waited_for() -> None:
     v2 = revision(2, replicas=6)
     old = [running(slot, V1) for slot in range(2, 7)]
 
-    assert seen([V1, v2], old).batch.in_flux == (1,)
+    batch = seen([V1, v2], old).batch
+    assert (batch.in_flux, batch.empty, batch.room) == ((), 1, 0)
     assert actions([V1, v2], [*old, ready(2, v2)]) == [
         "prepare and start web.1, slot is empty",
     ]

@@ -77,6 +77,22 @@ def test_what_was_stopped_for_something_no_longer_asked_for_leaves_the_slot_empt
     assert seen([V1, V2, back], tasks).slots[0].bucket is Bucket.VACANT
 
 
+def test_what_was_scaled_away_has_not_failed() -> None:
+    """5 slots, then 1, then 3: slot 2 was being stopped when it was asked for again."""
+    revisions = [
+        first(replicas=5),
+        revision(2, "v1", replicas=1, ago=8),
+        revision(3, "v1", replicas=3, ago=5),
+    ]
+    stopped = ended(2, V1, ago=2.0, after=50.0, revision=2)
+
+    slot = seen(revisions, [running(1, V1), stopped]).slots[1]
+
+    assert (slot.bucket, slot.run) == (Bucket.VACANT, ())
+    before = ended(2, V1, ago=9.0, after=50.0)
+    assert seen(revisions, [running(1, V1), before]).slots[1].bucket is Bucket.LOST
+
+
 def test_what_ended_last_counts_not_what_was_made_last() -> None:
     """Start-first: the new one was stopped first, and the old one now, for another new one."""
     again = revision(4, "v2")

@@ -319,3 +319,29 @@ def test_an_added_slot_that_never_becomes_healthy_holds_nobody_up_for_ever() -> 
     assert world.state == "completed"
     assert world.status.unstable == (2,)
     assert exit_code([world.status]) == 1
+
+
+def test_ctrl_c_does_not_wait_for_slots_that_are_empty() -> None:
+    """Nothing new is made for them, so there is nothing in flight: the command ends."""
+    world = World(spec(3)).deploy()
+    world.update(image="v2")
+    world.run_for(0.1)
+    world.remove_by_hand(2)
+
+    world.stopping = True
+    world.until(lambda: world.is_idle and world.images.get(1) == "v2", within_s=60)
+
+    assert 2 not in world.images
+
+
+def test_scaling_down_and_up_again_at_once() -> None:
+    """Slots that are being stopped are filled again, whatever their restart policy says."""
+    service = spec(5, restart=RestartPolicy(condition=RestartCondition.NONE))
+    world = World(service, usual=Behaviour(stop_s=4.0)).deploy()
+
+    world.scale(1)
+    world.run_for(2.0)
+    world.scale(3)
+    world.until_at_rest()
+
+    assert world.images == {1: "v1", 2: "v1", 3: "v1"}
