@@ -48,5 +48,6 @@ bench: images ## ratios against the bare engine calls and against `import docker
 lock: install ## write the versions installed now to the lock file
 	@$(BIN)/pip freeze --exclude-editable >tests/requirements.lock
 
-clean: ## remove the virtual environment and caches
-	@rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# .cache stays: an engine and a registry that were started here log and store there.
+clean: ## remove the virtual environment and what tools left
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage

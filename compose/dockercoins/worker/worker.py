@@ -1,5 +1,6 @@
 """worker: take random bytes, have them hashed, count.  Its sleep is what the demo changes."""
 
+import http.client
 import signal
 import socket
 import sys
@@ -32,7 +33,7 @@ def main():
             redis = Redis()
             while True:
                 work_once(redis)
-        except OSError as error:
+        except (OSError, http.client.HTTPException) as error:
             print(f"trying again in a second: {error}")
             time.sleep(1)
 
