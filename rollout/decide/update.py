@@ -92,7 +92,8 @@ def prepare(
     if attempt is None or (
         retry_at(attempt) <= view.now and not gave_up(attempt, view.run, view.now)
     ):
-        yield Prepare(revision=revision, slot=slot.number, cause=cause, start=start)
+        after = slot.tasks[-1].id if slot.tasks else ""
+        yield Prepare(revision=revision, slot=slot.number, cause=cause, after=after, start=start)
 
 
 def _why(view: View, slot: Slot) -> str:

@@ -19,6 +19,9 @@ class Prepare(Struct, frozen=True, kw_only=True):
     revision: Revision
     slot: int
     cause: str
+    after: str = ""
+    """The id of the slot's newest task as it was when this was decided, empty where there was none.
+    The new task's id follows from it, so that who decides on the same sight makes the same task."""
     start: bool = False
     """Start it as soon as it is Ready: for slots that have nothing to wait for."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from rollout.model.action import Prepare
 from rollout.model.spec import Order, RestartPolicy, UpdateConfig
 from rollout.model.state import MarkKind
 from tests.decide.given import (
     actions,
+    decided,
     doing,
     ended,
     first,
@@ -126,6 +128,25 @@ def test_history() -> None:
     ]
     many = first(replicas=1, restart=RestartPolicy(max_attempts=6))
     assert actions([many], [*tasks, live]) == []
+
+
+def test_a_replacement_that_waits_pushes_no_history_out() -> None:
+    """Made Ready twice, by a look that was behind, it once cost a task of the history."""
+    v2 = revision(2)
+    past = [ended(1, V1, ago=100.0 - at, id=f"t{at}") for at in range(4)]
+    tasks = [*past, running(1, V1, ago=50.0), ready(1, v2, id="r1"), ready(1, v2, id="r2")]
+
+    assert not [each for each in actions([V1, v2], tasks) if "history" in each]
+
+
+def test_a_new_task_follows_the_one_that_was_seen_last() -> None:
+    """So two who decide on the same sight make the same task."""
+    v2 = revision(2, replicas=1)
+    tasks = [ended(1, V1, ago=100.0, id="old"), running(1, V1, ago=50.0, id="live")]
+
+    chosen = decided([V1, v2], tasks).actions
+
+    assert [each.after for each in chosen if isinstance(each, Prepare)] == ["live"]
 
 
 def test_the_task_a_slot_is_judged_by_stays_while_the_run_is_on() -> None:

@@ -55,7 +55,7 @@ class Act:
         """Raises EngineError, and then leaves nothing behind."""
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
-        after = self._newest_in(revision, slot)
+        after = action.after
         for _ in range(_TRIES):
             task = translate.task_id(revision, slot, after)
             made = translate.creation(
@@ -123,14 +123,6 @@ class Act:
                 self._discard(row["Id"])
 
     # -- preparing
-
-    def _newest_in(self, revision: Revision, slot: int) -> str:
-        tasks = [
-            task
-            for task in self._look.last(revision.stack)
-            if task.service == revision.service and task.slot == slot
-        ]
-        return max(tasks, key=lambda task: (task.created_at, task.id)).id if tasks else ""
 
     def _make(
         self,

@@ -135,11 +135,6 @@ class SimulatedEngine:
     def _prepare(self, action: Prepare, done: Done) -> None:
         revision = action.revision
         place = (revision.stack, revision.service, action.slot)
-        after = max(
-            self._places[place].values(),
-            key=lambda each: (each.created_at, each.task_id),
-            default=None,
-        )
         behaviour = self.faults.behaviour(
             revision, action.slot, self._generations[place, revision.digest] + 1
         )
@@ -148,7 +143,7 @@ class SimulatedEngine:
             if self._refuses((place, revision.digest), behaviour):
                 done(NotFoundError(behaviour.prepare_error, status=404))
                 return
-            container = self._made_for(action, place, after.task_id if after else "")
+            container = self._made_for(action, place)
             if action.start and not container.alive:
                 self._start(container, done)
             else:
@@ -163,9 +158,9 @@ class SimulatedEngine:
         self._refused[key] += 1
         return self._refused[key] <= limit
 
-    def _made_for(self, action: Prepare, place: _Place, after: str) -> Container:
+    def _made_for(self, action: Prepare, place: _Place) -> Container:
         """The container with the name that this action leads to, made where nobody has it yet."""
-        revision = action.revision
+        revision, after = action.revision, action.after
         while True:
             name = f"{revision.stack}/{revision.service}/{revision.number}/{action.slot}/{after}"
             after = blake2s(name.encode()).hexdigest()[:25]
