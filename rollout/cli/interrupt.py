@@ -14,7 +14,7 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-_LEFT = 130
+INTERRUPTED = 130
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -64,4 +64,4 @@ def _leave() -> None:
     """Not by an exception: on its way up it would wait for the calls in flight."""
     if sys.stdout.isatty():
         os.write(sys.stdout.fileno(), _SHOW_CURSOR)
-    os._exit(_LEFT)
+    os._exit(INTERRUPTED)

@@ -6,6 +6,7 @@ one that prints takes their lines from a queue.
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import sys
 import threading
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 import click
 
+from rollout.cli.interrupt import INTERRUPTED, Interruption
 from rollout.cli.settings import Settings
 from rollout.cli.syntax import duration
 from rollout.cli.targets import Scope, find_scope
@@ -62,15 +64,22 @@ def command(
         scope = find_scope(session, target)
         wanted = Wanted(tail=count, since=_since(since, session.engine.now()))
         prefix = prefix._replace(node=session.engine.host)
-        lines = _follow(session, scope, wanted) if follow else _read(session, scope, wanted)
-        for line in lines:
-            out = sys.stderr if line.stream == "stderr" else sys.stdout
-            as_is = raw and not timestamps and not out.isatty()
-            text = line.text if as_is else log_text(line.task, line.text, line.at, prefix)
-            out.write(text + "\n")
-            if follow:
-                out.flush()
+        if follow:
+            with Interruption(lambda: None) as interruption:
+                for line in _follow(session, scope, wanted, interruption.stop):
+                    _write(line, prefix)
+                    sys.stdout.flush()
+            return INTERRUPTED
+        for line in _read(session, scope, wanted):
+            _write(line, prefix)
     return 0
+
+
+def _write(line: LogLine, prefix: Prefix) -> None:
+    out = sys.stderr if line.stream == "stderr" else sys.stdout
+    as_is = prefix.raw and not prefix.timestamps and not out.isatty()
+    text = line.text if as_is else log_text(line.task, line.text, line.at, prefix)
+    out.write(text + "\n")
 
 
 def _tail(text: str) -> int | None:
@@ -102,9 +111,11 @@ def _read(session: Session, scope: Scope, wanted: Wanted) -> Iterator[LogLine]:
     yield from session.engine.logs(_tasks(session, scope), tail=wanted.tail, since=wanted.since)
 
 
-def _follow(session: Session, scope: Scope, wanted: Wanted) -> Iterator[LogLine]:
-    """Never ends by itself."""
-    lines: queue.Queue[LogLine | None] = queue.Queue(maxsize=1000)
+def _follow(
+    session: Session, scope: Scope, wanted: Wanted, stop: threading.Event
+) -> Iterator[LogLine]:
+    """Until `stop` is set: an interrupt that came as an exception could be lost in a callback."""
+    lines: queue.Queue[LogLine] = queue.Queue(maxsize=1000)
     changed = threading.Event()
     changed.set()
     seen: set[tuple[str, float | None]] = set()
@@ -130,16 +141,12 @@ def _follow(session: Session, scope: Scope, wanted: Wanted) -> Iterator[LogLine]
     watch = session.engine.watch(scope.stack, changed.set)
     try:
         first, looked_at = True, 0.0
-        while True:
+        while not stop.is_set():
             if changed.is_set() and time.monotonic() - looked_at > 0.2:
                 changed.clear()
                 look(first)
                 first, looked_at = False, time.monotonic()
-            try:
-                line = lines.get(timeout=0.2)
-            except queue.Empty:
-                continue
-            if line is not None:
-                yield line
+            with contextlib.suppress(queue.Empty):
+                yield lines.get(timeout=0.2)
     finally:
         watch.close()
