@@ -88,8 +88,7 @@ class _Driver:
             stopping = stop.is_set()
             # Before the look: what ended by now is in it, what ends later is still busy.
             self._take_results(self._session.engine.now())
-            seen = observe(self._session, self._stack)
-            holder = self._lease.hold(seen.records)
+            seen, holder = self._look()
             if holder is not None and not follow:
                 raise HeldError(
                     f"{self._stack} is held by {holder.holder}",
@@ -114,6 +113,17 @@ class _Driver:
         self._workers.close()
         self._lease.release()
 
+    def _look(self) -> tuple[Look, Entry | None]:
+        """What there is, and who else holds the lease.
+
+        What was seen before the lease was ours is not acted on: whoever held it may have done more.
+        """
+        while True:
+            seen = observe(self._session, self._stack)
+            holder = self._lease.hold(seen.records)
+            if holder is not None or not self._lease.anew:
+                return seen, holder
+
     def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
         return {
             service: decide(
@@ -122,6 +132,7 @@ class _Driver:
                     tasks=seen.tasks_of(service),
                     now=seen.now,
                     busy=self._workers.busy(service, seen.now),
+                    leaving=self._workers.leaving(service),
                     attempts=tuple(
                         attempt for (name, _), attempt in self._attempts.items() if name == service
                     ),
@@ -138,7 +149,10 @@ class _Driver:
                 self._workers.submit(service, action, now)
 
     def _do(self, action: Action) -> None:
-        """One action, in a worker's thread."""
+        """One action, in a worker's thread; none that is begun so late that another may hold the
+        stack by now: our process was stopped, or the machine slept."""
+        if not self._lease.surely_ours:
+            return
         ledger = self._session.ledger
         match action:
             case Note():
@@ -221,6 +235,8 @@ class _Driver:
         *,
         stopping: bool,
     ) -> bool:
+        if not self._workers.idle:
+            return False
         if holder is not None:
             if stopping:
                 return True
@@ -228,8 +244,6 @@ class _Driver:
                 each for name, each in decisions.items() if services is None or name in services
             ]
             return all(each.status.at_rest for each in ours)
-        if not self._workers.idle:
-            return False
         if all(each.status.at_rest for each in decisions.values()):
             return True
         return stopping and not any(

@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from msgspec import Struct
 
 from rollout.errors import RolloutError
-from rollout.model.action import Action, target_of
+from rollout.model.action import Action, Stop, target_of
 
 THREADS = 32
 _PAUSE_S = 1.0
@@ -37,10 +37,14 @@ class Workers:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="rollout")
         self._ended: SimpleQueue[tuple[Result, BaseException | None]] = SimpleQueue()
         self._busy: dict[Key, float] = {}
+        self._leaving: set[Key] = set()
         self._left_alone: dict[Key, float] = {}
 
     def submit(self, service: str, action: Action, now: float) -> None:
-        self._busy[service, target_of(action)] = now
+        key = (service, target_of(action))
+        self._busy[key] = now
+        if isinstance(action, Stop):
+            self._leaving.add(key)
         self._pool.submit(self._work, service, action)
 
     def busy(self, service: str, now: float) -> dict[tuple[str, object], float]:
@@ -48,6 +52,10 @@ class Workers:
         self._left_alone = {key: at for key, at in self._left_alone.items() if at > now}
         both = (*self._busy.items(), *self._left_alone.items())
         return {target: since for (name, target), since in both if name == service}
+
+    def leaving(self, service: str) -> frozenset[str]:
+        """Container ids of a service's tasks that are being stopped now."""
+        return frozenset(str(target[1]) for name, target in self._leaving if name == service)
 
     @property
     def idle(self) -> bool:
@@ -66,6 +74,7 @@ class Workers:
                 return found
             key = (result.service, target_of(result.action))
             self._busy.pop(key, None)
+            self._leaving.discard(key)
             if fatal is not None:
                 raise fatal
             if result.error is not None:

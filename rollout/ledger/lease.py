@@ -27,6 +27,8 @@ _NUMBER = "rollout.lease"
 _HOLDER = "rollout.holder"
 _PROCESS = "rollout.process"
 _RELEASED = "rollout.released"
+_ENDED = ("Z", "X")
+"""The kernel's states of a process that nobody has collected yet."""
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -52,10 +54,19 @@ class Lease:
         self._clock = clock
         self._token = secrets.token_hex(8)
         self._taken_at: float | None = None
+        self.anew = False
+        """The last `hold` took it from nobody or from another, or after ours had run out: what was
+        seen before may be out of date, for somebody else may have acted on it."""
 
     @property
     def ours(self) -> bool:
         return self._taken_at is not None
+
+    @property
+    def surely_ours(self) -> bool:
+        """It is ours and nobody can have taken it yet: what is begun now is not too late."""
+        taken_at = self._taken_at
+        return taken_at is not None and self._clock() - taken_at <= EXPIRES_AFTER_S
 
     @property
     def renew_at(self) -> float | None:
@@ -68,6 +79,7 @@ class Lease:
         None: it is ours.  Else the entry of whoever holds it.
         """
         now = self._clock()
+        self.anew = False
         newest = newest_entry(found)
         if newest is not None and newest.token == self._token and not newest.released:
             if self._taken_at is not None and now - self._taken_at < RENEW_EVERY_S:
@@ -92,7 +104,8 @@ class Lease:
         if winner.token != self._token:
             self._taken_at = None
             return winner
-        self._taken_at = now
+        kept = newest is not None and newest.token == self._token and self.surely_ours
+        self.anew, self._taken_at = not kept, now
         return None
 
     def _put(self, number: int, *, released: bool) -> Entry:
@@ -165,9 +178,10 @@ def _kernel() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process started, in the kernel's ticks; empty where there is no such process."""
+    """When a process started, in the kernel's ticks; empty where it has ended, or never was."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    state, *numbers = stat.rpartition(")")[2].split()
+    return "" if state in _ENDED else numbers[18]

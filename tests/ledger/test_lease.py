@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from threading import RLock
 
 from rollout.engine.protocol import Record
@@ -126,3 +127,60 @@ def test_of_two_who_take_over_one_wins() -> None:
 
     assert one.hold(seen) is None
     assert other.hold(seen) is not None
+
+
+def test_a_holder_that_nobody_has_collected_yet_is_gone_all_the_same() -> None:
+    """Its parent has not waited for it: a zombie drives nothing."""
+    host = Host()
+    dead, heir = host.lease(), host.lease()
+    dead.hold(host.records())
+    kernel = host.records()[0].labels["rollout.process"].split(" ")[0]
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    started = Path(f"/proc/{child.pid}/stat").read_text(encoding="utf-8").split()[21]
+    host.disguise(**{"rollout.process": f"{kernel} {child.pid} {started}"})
+    assert heir.hold(host.records()) is not None
+
+    child.kill()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert heir.hold(host.records()) is None
+    child.communicate()
+
+
+def test_whoever_has_just_taken_it_looks_again_before_acting() -> None:
+    """Renewed in time it has been ours all along; taken, or renewed too late, it has not."""
+    host = Host()
+    lease = host.lease()
+
+    lease.hold(host.records())
+    assert lease.anew
+    host.clock.advance(RENEW_EVERY_S)
+    lease.hold(host.records())
+    assert not lease.anew
+
+    host.clock.advance(EXPIRES_AFTER_S + 1)
+    assert not lease.surely_ours
+    lease.hold(host.records())
+    assert lease.anew
+    assert lease.surely_ours
+    lease.release()
+    assert not lease.surely_ours
+
+
+def test_a_number_that_was_dropped_is_not_taken_for_a_free_one() -> None:
+    """One who slept between looking and taking puts a number that others had and dropped: the next
+    look says that the stack is theirs."""
+    host = Host()
+    late, busy = host.lease(), host.lease()
+    late.hold(host.records())
+    old = host.records()
+    host.clock.advance(EXPIRES_AFTER_S + 1)
+    for _ in range(4):
+        busy.hold(host.records())
+        host.clock.advance(RENEW_EVERY_S)
+    busy.hold(host.records())
+
+    assert late.hold(old) is None
+    assert late.anew
+    assert late.hold(host.records()) is not None
+    assert busy.hold(host.records()) is None

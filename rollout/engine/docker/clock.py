@@ -16,12 +16,16 @@ from rollout.engine.docker.observe import parse_time
 _GOOD_FOR_S = 60.0
 
 
+def _elapsed() -> float:
+    """Seconds since some moment, those included that the machine slept, where it counts them."""
+    counts_sleep = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if counts_sleep is None else time.clock_gettime(counts_sleep)
+
+
 class EngineClock:
     """`info` asks the engine about itself; its answer is kept for the host's name and size too."""
 
-    def __init__(
-        self, info: Callable[[], Json], monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, info: Callable[[], Json], monotonic: Callable[[], float] = _elapsed) -> None:
         self._ask = info
         self._monotonic = monotonic
         self._lock = threading.Lock()
