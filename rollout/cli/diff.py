@@ -22,7 +22,7 @@ _NUMBER = click.IntRange(min=1)
 @click.argument("a", required=False, type=_NUMBER)
 @click.argument("b", required=False, type=_NUMBER)
 @options.output_format
-@click.option("--show-secrets", is_flag=True, help="Do not mask secrets.")
+@options.show_secrets
 @click.pass_obj
 def command(
     settings: Settings,

@@ -20,8 +20,17 @@ from rollout.views.history import history_documents, history_table
 @options.output_format
 @options.no_trunc
 @options.quiet_names
+@options.show_secrets
 @click.pass_obj
-def command(settings: Settings, /, service: str, output: str, no_trunc: bool, quiet: bool) -> int:
+def command(
+    settings: Settings,
+    /,
+    service: str,
+    output: str,
+    no_trunc: bool,
+    quiet: bool,
+    show_secrets: bool,
+) -> int:
     """List the revisions of a service, oldest first: what made them and how they ended."""
     with open_session(settings) as session:
         revisions = find_service(session, service).revisions
@@ -29,7 +38,10 @@ def command(settings: Settings, /, service: str, output: str, no_trunc: bool, qu
         here = on_host(session.engine, revisions)
         now = session.engine.now()
     if output == "json":
-        click.echo(document(history_documents(revisions, outcomes=ended, on_host=here)))
+        found = history_documents(
+            revisions, outcomes=ended, on_host=here, show_secrets=show_secrets
+        )
+        click.echo(document(found))
     elif quiet:
         for revision in revisions:
             click.echo(str(revision.number))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from rollout.cli import options
 from rollout.cli.look import statuses
 from rollout.cli.settings import Settings
 from rollout.cli.targets import Scope, ServiceTarget, find_service
@@ -21,7 +22,7 @@ from rollout.views.inspect import inspect_document, inspect_text
 @click.option(
     "--format", "output", type=click.Choice(["json"]), default="json", help="For machines."
 )
-@click.option("--show-secrets", is_flag=True, help="With --pretty: do not mask secrets.")
+@options.show_secrets
 @click.pass_obj
 def command(
     settings: Settings, /, services: tuple[str, ...], pretty: bool, output: str, show_secrets: bool
@@ -43,7 +44,10 @@ def command(
         texts = [inspect_text(status, now=now, show_secrets=show_secrets) for _, status in found]
         click.echo("\n\n".join(texts))
         return 0
-    documents = [inspect_document(status, _previous(target)) for target, status in found]
+    documents = [
+        inspect_document(status, _previous(target), show_secrets=show_secrets)
+        for target, status in found
+    ]
     click.echo(document(documents[0] if len(services) == 1 else documents))
     return 0
 

@@ -203,4 +203,5 @@ output_format = click.option(
     help="For people, or one JSON document.",
 )
 no_trunc = click.option("--no-trunc", is_flag=True, help="Do not shorten anything.")
+show_secrets = click.option("--show-secrets", is_flag=True, help="Do not mask secrets.")
 quiet_names = click.option("-q", "--quiet", is_flag=True, help="Only names or ids.")

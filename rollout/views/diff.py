@@ -4,25 +4,20 @@
       - 127.0.0.1:5000/worker:v0.1@sha256:…
       + 127.0.0.1:5000/worker:v0.2@sha256:…
 
-Values of environment variables are shown; those whose name speaks of a password, a secret, a token
-or a key are masked unless asked for.
+Secrets are masked unless asked for; that one has changed is still seen.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
+from rollout.model.secrets import masked
 from rollout.model.spec import ServiceSpec
 from rollout.views.text import clean
-
-_SECRET = re.compile(r"pass|secret|token|key|credential|auth", re.IGNORECASE)
-_MASKED = ("task.environment.", "task.labels.", "labels.", "task.logging.options.")
-MASK = "********"
 
 
 class Difference(Struct, frozen=True, kw_only=True):
@@ -38,29 +33,20 @@ def differences(
 ) -> tuple[Difference, ...]:
     """Sorted by field.  A masked value still shows whether it was added, changed or taken away."""
     left, right = dict(_fields(before)), dict(_fields(after))
-    found = []
-    for field in sorted(left.keys() | right.keys()):
-        one, other = left.get(field), right.get(field)
-        if one == other and (field in left) == (field in right):
-            continue
-        if not show_secrets and is_secret(field):
-            one, other = _mask(one), _mask(other)
-        found.append(Difference(field=field, before=one, after=other))
-    return tuple(found)
-
-
-def is_secret(field: str) -> bool:
-    """Whether the value of a field is not for every eye: judged by the name of the entry."""
-    prefix = next((each for each in _MASKED if field.startswith(each)), None)
-    return prefix is not None and _SECRET.search(field.removeprefix(prefix)) is not None
-
-
-def _mask(value: Any) -> Any:
-    return None if value is None else MASK
+    shown_left, shown_right = (
+        (left, right)
+        if show_secrets
+        else (dict(_fields(masked(before))), dict(_fields(masked(after))))
+    )
+    return tuple(
+        Difference(field=field, before=shown_left.get(field), after=shown_right.get(field))
+        for field in sorted(left.keys() | right.keys())
+        if left.get(field) != right.get(field) or (field in left) != (field in right)
+    )
 
 
 def _fields(spec: ServiceSpec) -> Iterator[tuple[str, Any]]:
-    yield from _flat("", msgspec.to_builtins(spec))
+    yield from _flat("", msgspec.json.decode(msgspec.json.encode(spec)))
 
 
 def _flat(path: str, value: Any) -> Iterator[tuple[str, Any]]:

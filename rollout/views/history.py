@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from rollout.model.revision import Revision
+from rollout.views.inspect import shown
 from rollout.views.table import table
 from rollout.views.text import ago, image_digest, short_image, timestamp
 
@@ -47,7 +48,11 @@ def history_table(
 
 
 def history_documents(
-    revisions: Sequence[Revision], *, outcomes: Mapping[int, str], on_host: Mapping[int, bool]
+    revisions: Sequence[Revision],
+    *,
+    outcomes: Mapping[int, str],
+    on_host: Mapping[int, bool],
+    show_secrets: bool = False,
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -61,7 +66,7 @@ def history_documents(
             "by": revision.by,
             "message": revision.message,
             "on_host": on_host[revision.number],
-            "spec": msgspec.to_builtins(revision.spec),
+            "spec": msgspec.to_builtins(shown(revision.spec, show_secrets=show_secrets)),
         }
         for revision in revisions
     ]

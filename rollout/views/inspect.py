@@ -10,16 +10,20 @@ import msgspec
 
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
+from rollout.model.secrets import masked
 from rollout.model.spec import Mode, Resources, ServiceSpec, TaskSpec, UpdateConfig
 from rollout.model.status import ServiceStatus
 from rollout.model.units import format_duration, format_size
-from rollout.views.diff import MASK, is_secret
 from rollout.views.services import ports
 from rollout.views.text import ago, clean, timestamp
 
 
-def inspect_document(status: ServiceStatus, previous: Revision | None) -> dict[str, Any]:
+def inspect_document(
+    status: ServiceStatus, previous: Revision | None, *, show_secrets: bool = False
+) -> dict[str, Any]:
     """`previous` is what a plain rollback would restore, where there is something."""
+    spec = shown(status.revision.spec, show_secrets=show_secrets)
+    before = shown(previous.spec, show_secrets=show_secrets) if previous else None
     update = None
     if status.state is not None:
         update = {
@@ -38,10 +42,14 @@ def inspect_document(status: ServiceStatus, previous: Revision | None) -> dict[s
         "by": status.revision.by,
         "replicas": {"running": status.running, "desired": status.desired},
         "update_status": update,
-        "spec": msgspec.to_builtins(status.revision.spec),
+        "spec": msgspec.to_builtins(spec),
         "previous_revision": previous.number if previous else None,
-        "previous_spec": msgspec.to_builtins(previous.spec) if previous else None,
+        "previous_spec": msgspec.to_builtins(before),
     }
+
+
+def shown(spec: ServiceSpec, *, show_secrets: bool) -> ServiceSpec:
+    return spec if show_secrets else masked(spec)
 
 
 def inspect_text(status: ServiceStatus, *, now: float, show_secrets: bool = False) -> str:
@@ -55,7 +63,7 @@ def clean_line(line: str) -> str:
 
 
 def _lines(status: ServiceStatus, now: float, show_secrets: bool) -> Iterator[str]:
-    spec = status.revision.spec
+    spec = shown(status.revision.spec, show_secrets=show_secrets)
     yield _pair("Name", full_name(status.stack, status.service))
     yield _pair("Revision", f"{status.revision.number} ({status.revision.cause})")
     if spec.labels:
@@ -67,7 +75,7 @@ def _lines(status: ServiceStatus, now: float, show_secrets: bool) -> Iterator[st
     yield from _update_status(status, now)
     yield from _cadence("UpdateConfig", "Update order", spec.update)
     yield from _cadence("RollbackConfig", "Rollback order", spec.rollback)
-    yield from _container(spec.task, show_secrets)
+    yield from _container(spec.task)
     yield from _resources(spec.task.resources)
     yield from _attachments(spec)
 
@@ -100,7 +108,7 @@ def _cadence(title: str, order: str, config: UpdateConfig) -> Iterator[str]:
     yield _pair(order, str(config.order), indent=1)
 
 
-def _container(task: TaskSpec, show_secrets: bool) -> Iterator[str]:
+def _container(task: TaskSpec) -> Iterator[str]:
     yield "ContainerSpec:"
     yield _pair("Image", task.image, indent=1)
     if task.entrypoint is not None:
@@ -108,7 +116,7 @@ def _container(task: TaskSpec, show_secrets: bool) -> Iterator[str]:
     if task.command is not None:
         yield _pair("Args", shlex.join(task.command), indent=1)
     if task.environment:
-        yield _pair("Env", " ".join(_environment(task, show_secrets)), indent=1)
+        yield _pair("Env", " ".join(_environment(task)), indent=1)
     for name, value in (
         ("Dir", task.working_dir),
         ("User", task.user),
@@ -124,14 +132,9 @@ def _container(task: TaskSpec, show_secrets: bool) -> Iterator[str]:
     yield _pair("Restart", str(task.restart.condition), indent=1)
 
 
-def _environment(task: TaskSpec, show_secrets: bool) -> Iterator[str]:
+def _environment(task: TaskSpec) -> Iterator[str]:
     for key, value in sorted(task.environment.items()):
-        if value is None:
-            yield key
-        elif is_secret(f"task.environment.{key}") and not show_secrets:
-            yield f"{key}={MASK}"
-        else:
-            yield f"{key}={value}"
+        yield key if value is None else f"{key}={value}"
 
 
 def _resources(resources: Resources) -> Iterator[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from rollout.model.secrets import MASK
 from rollout.model.spec import Port, Resources, TaskSpec, UpdateConfig
 from rollout.model.state import Cause, ContainerStatus, MarkKind, UpdateState
 from rollout.model.status import Failure
-from rollout.views.diff import MASK, diff_text, differences
+from rollout.views.diff import diff_text, differences
 from rollout.views.history import history_documents, history_table
 from rollout.views.inspect import inspect_document, inspect_text
 from rollout.views.services import (
@@ -267,3 +268,11 @@ def test_status_says_what_is_waited_for() -> None:
     )
 
     assert "delay" in status_table([shown])
+
+
+def test_a_difference_of_ports_is_told_port_by_port() -> None:
+    """A list of objects has a leaf for each, named by what it is for."""
+    before = spec(task=TaskSpec(image="x", ports=(Port(target=80), Port(target=443))))
+    after = spec(task=TaskSpec(image="x", ports=(Port(target=80), Port(target=443, mode="host"))))
+
+    assert [each.field for each in differences(before, after)] == ["task.ports[443]"]

@@ -24,6 +24,8 @@ from rollout.errors import ConflictError, EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.revision import Revision
+from rollout.model.secrets import without_secrets_of
+from rollout.model.spec import ServiceSpec
 from rollout.model.task import Task
 
 Contents = Callable[[str], bytes]
@@ -71,15 +73,14 @@ class Act:
                 continue
             if action.start and not (isinstance(result, _Taken) and result.alive):
                 container = result.container if isinstance(result, _Taken) else result
-                self._start(container, revision.spec.task.post_start, made.name)
+                self._start(container, revision.spec, made.name)
             return
         raise EngineError(f"{revision.service}.{slot}: no free name for a new task")
 
     def start(self, action: Start) -> None:
         """Raises NotFoundError where it is gone, EngineError where it cannot be started."""
         task = action.task
-        spec = spec_of(task.spec)
-        self._start(task.container_id, spec.task.post_start if spec else (), task.name)
+        self._start(task.container_id, spec_of(task.spec), task.name)
 
     def stop(self, action: Stop) -> None:
         """Returns when it is down, or when the engine takes too long: look again then.
@@ -223,15 +224,15 @@ class Act:
 
     # -- starting and stopping
 
-    def _start(self, container: str, post_start: tuple[tuple[str, ...], ...], name: str) -> None:
+    def _start(self, container: str, spec: ServiceSpec | None, name: str) -> None:
         try:
             self._start_once(container)
         except EngineError:
             # No event tells of a start that failed.
             self._look.changed(container)
             raise
-        for command in post_start:
-            if failed := self._run_hook("post_start", command, container, name):
+        for command in spec.task.post_start if spec else ():
+            if failed := self._run_hook("post_start", command, container, name, spec):
                 self._api.stop(container, 0)
                 raise EngineError(failed)
 
@@ -246,11 +247,18 @@ class Act:
     def _run_pre_stop(self, task: Task) -> str:
         spec = spec_of(task.spec)
         for command in spec.task.pre_stop if spec else ():
-            if failed := self._run_hook("pre_stop", command, task.container_id, task.name):
+            if failed := self._run_hook("pre_stop", command, task.container_id, task.name, spec):
                 return failed
         return ""
 
-    def _run_hook(self, kind: str, command: tuple[str, ...], container: str, name: str) -> str:
+    def _run_hook(
+        self,
+        kind: str,
+        command: tuple[str, ...],
+        container: str,
+        name: str,
+        spec: ServiceSpec | None,
+    ) -> str:
         """What is wrong, empty where nothing is."""
         try:
             code, printed = self._api.execute(container, command)
@@ -260,7 +268,7 @@ class Act:
             return f"{name}: {kind}: {error.message}"
         if code == 0:
             return ""
-        said = one_line(printed)[-200:]
+        said = without_secrets_of(one_line(printed), spec)[-200:]
         return f"{name}: {kind} {command[0]} exited {code}" + (f": {said}" if said else "")
 
     def _policy(self, task: Task) -> str:

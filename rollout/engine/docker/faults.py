@@ -15,6 +15,7 @@ from urllib3 import exceptions as urllib3_errors
 
 from rollout.engine.docker.endpoint import Endpoint
 from rollout.errors import ConflictError, EngineError, EngineUnavailableError, NotFoundError
+from rollout.model.secrets import without_secrets
 
 LINK_FAULTS = (
     requests_errors.RequestException,
@@ -85,7 +86,7 @@ def plain(text: str) -> str:
     said = one_line(text)
     for layer in _LAYERS:
         said = layer.sub("", said)
-    return said
+    return without_secrets(said)
 
 
 def one_line(text: str) -> str:

@@ -14,9 +14,11 @@ from collections.abc import Iterator
 
 from rollout.engine.docker.api import Api, Stream
 from rollout.engine.docker.look import Look
+from rollout.engine.docker.observe import spec_of
 from rollout.engine.docker.streams import lines
 from rollout.engine.protocol import LogLine
 from rollout.errors import EngineError, NotFoundError
+from rollout.model.secrets import without_secrets_of
 from rollout.model.task import Task
 
 
@@ -64,9 +66,11 @@ def follow_logs(
 
 
 def last_words(api: Api, look: Look, task: Task, count: int) -> tuple[str, ...]:
+    """Without the definition's secrets: they are shown wherever a failure is."""
+    spec = spec_of(task.spec)
     try:
         stream = _open(api, look, task, False, count, None)
-        return tuple(line.text for line in _lines(task, stream))
+        return tuple(without_secrets_of(line.text, spec) for line in _lines(task, stream))
     except EngineError:
         # A log driver that cannot be read, or a task that is gone: there is nothing to be had.
         return ()

@@ -23,6 +23,7 @@ from msgspec import Struct
 from rollout.engine.docker.faults import one_line, plain
 from rollout.model import labels
 from rollout.model.canonical import digest_of_label, from_canonical
+from rollout.model.secrets import without_secrets_of
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import ContainerStatus, Health
 from rollout.model.task import Task
@@ -107,7 +108,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         unhealthy_since=now_seen.unhealthy_since,
         exit_code=int(state["ExitCode"]) if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
-        error=_error(state, failed=failed_start, probed=health is Health.UNHEALTHY),
+        error=_error(state, spec, failed=failed_start, probed=health is Health.UNHEALTHY),
         restarts=int(inspected.get("RestartCount") or 0),
         armed=(host.get("RestartPolicy") or {}).get("Name", "") not in ("", "no"),
         stop_grace_s=float(10 if config.get("StopTimeout") is None else config["StopTimeout"]),
@@ -216,7 +217,13 @@ def _finished_at(
     return None
 
 
-def _error(state: Json, *, failed: bool, probed: bool) -> str:
+def _error(state: Json, spec: str, *, failed: bool, probed: bool) -> str:
+    """Without the definition's secrets, wherever it is shown then."""
+    said = _said(state, failed=failed, probed=probed)
+    return without_secrets_of(said, spec_of(spec) if spec else None) if said else ""
+
+
+def _said(state: Json, *, failed: bool, probed: bool) -> str:
     if said := plain(state.get("Error") or ""):
         return said
     if failed:
