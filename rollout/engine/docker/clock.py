@@ -16,6 +16,13 @@ from rollout.engine.docker.observe import parse_time
 _GOOD_FOR_S = 60.0
 
 
+def uptime() -> float:
+    """Seconds on a clock that nobody sets, and that goes on while the machine sleeps."""
+    if hasattr(time, "CLOCK_BOOTTIME"):
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 def _elapsed() -> float:
     """Seconds since some moment, those included that the machine slept, where it counts them."""
     counts_sleep = getattr(time, "CLOCK_BOOTTIME", None)
