@@ -120,6 +120,6 @@ def _record(
 
 
 def _prune(session: Session, wanted: Stack, recorded: Recorded, following: Following) -> None:
-    gone = recorded.keys() - {spec.name for spec in wanted.services}
+    gone = recorded.keys() - {spec.name for spec in wanted.services} - set(wanted.disabled)
     if gone:
         remove(session, wanted.name, set(gone), tell=lambda text: say(following, text))

@@ -15,7 +15,7 @@ from functools import reduce
 from pathlib import Path
 from typing import Literal, TextIO
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from rollout.compose import write
 from rollout.compose.check import check
@@ -41,6 +41,8 @@ class Document(Struct, frozen=True, kw_only=True):
     project: Project
     tree: Node
     warnings: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    """Services whose profiles are off."""
 
 
 def load(
@@ -65,7 +67,7 @@ def load(
     report.check()
     stack = read(document.tree, document.project, report)
     report.check()
-    return stack
+    return structs.replace(stack, disabled=document.disabled)
 
 
 def load_tree(
@@ -130,7 +132,12 @@ class _Sources:
         merged, disabled = _enabled(merged, self.profiles(profiles))
         tree = complete(merged, project, report)
         check(tree, disabled, report)
-        return Document(project=project, tree=used_only(tree), warnings=tuple(report.warnings))
+        return Document(
+            project=project,
+            tree=used_only(tree),
+            warnings=tuple(report.warnings),
+            disabled=disabled,
+        )
 
     def documents(self) -> list[Node]:
         from rollout.compose.source import parse  # noqa: PLC0415  lazy: yaml costs 45 ms

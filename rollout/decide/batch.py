@@ -23,6 +23,9 @@ from rollout.decide.world import Attempt
 from rollout.model.status import Failure
 from rollout.model.task import Task
 
+PROOF_S = 0.5
+"""How long a new task without a healthcheck runs beside its predecessor."""
+
 
 class Batch(Struct, frozen=True, kw_only=True):
     parallelism: int
@@ -59,7 +62,9 @@ def batch_of(
     candidates: list[Slot] = []
     empty = 0
     for slot in members:
-        if (done_at := settled_at(slot, failed_at.get(slot.number))) is not None:
+        if slot.new is not None and now < proven_at(slot, run):
+            begun[slot.number] = slot.new.created_at
+        elif (done_at := settled_at(slot, failed_at.get(slot.number))) is not None:
             settled[slot.number] = done_at
         elif (begun_at := _begun_at(slot, busy, now)) is not None:
             begun[slot.number] = begun_at
@@ -88,6 +93,19 @@ def batch_of(
         candidates=tuple(sorted(candidates, key=_urgency)),
         empty=empty,
     )
+
+
+def proven_at(slot: Slot, run: Run) -> float:
+    """When a task that runs beside its predecessor (start-first) may take its place.
+
+    One without a healthcheck counts as running from its start on.  The predecessor is there so that
+    nothing is lost if that was too early: it stays until the new one has lived for a moment, which
+    an image that exits at once does not.
+    """
+    task = slot.new
+    if slot.bucket is not Bucket.OVERLAP or task is None or task.has_healthcheck:
+        return 0.0
+    return (task.running_since or task.created_at) + min(PROOF_S, run.monitor_s)
 
 
 def settled_at(slot: Slot, failed_at: float | None) -> float | None:

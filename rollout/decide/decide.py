@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rollout.decide import clean, repair, update, verdict
-from rollout.decide.batch import deadlines
+from rollout.decide.batch import deadlines, proven_at
 from rollout.decide.failure import gave_up, retry_at
 from rollout.decide.status import status_of
 from rollout.decide.view import View, view_of
@@ -76,6 +76,7 @@ def _wake_at(view: View) -> float | None:
     """The next moment at which the answer may change though nothing happens."""
     times: list[float | None] = [*deadlines(view.slots, view.run)]
     times += [repair.restart_at(view, slot) for slot in view.slots]
+    times += [proven_at(slot, view.run) for slot in view.slots]
     for slot in view.slots:
         attempt = view.attempts.get(slot.number)
         if attempt is None or gave_up(attempt, view.run, view.now):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.decide.batch import proven_at
 from rollout.decide.failure import gave_up, retry_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.view import View
@@ -65,7 +66,7 @@ def carry_through(view: View) -> Iterator[Action]:
             continue
         if slot.bucket is Bucket.VACATED and slot.ready is not None:
             yield Start(task=slot.ready, cause="its predecessor is down")
-        elif slot.bucket is Bucket.OVERLAP:
+        elif slot.bucket is Bucket.OVERLAP and view.now >= proven_at(slot, view.run):
             yield from (Stop(task=task, cause=cause) for task in slot.old)
         yield from (Stop(task=task, cause="twice in its slot") for task in slot.surplus)
         if slot.new is None or slot.new.running:

@@ -35,6 +35,9 @@ class Stack(Struct, frozen=True, kw_only=True):
     contents: dict[str, bytes] = {}
     """Digest → content of the configs and secrets that services mount."""
     warnings: tuple[str, ...] = ()
+    disabled: tuple[str, ...] = ()
+    """Services whose profiles are off: not deployed, and not pruned either, as they are in the
+    file."""
 
     def service(self, name: str) -> ServiceSpec | None:
         return next((each for each in self.services if each.name == name), None)

@@ -420,3 +420,14 @@ def test_restarts_end_at_max_attempts() -> None:
     world.run_for(60.0)
 
     assert world.trace("start") == ["start web.1 v1"] * 3
+
+
+def test_start_first_an_exit_at_once_costs_no_old_task() -> None:
+    """Without a healthcheck it counts as running from its start on; the old one stays a moment."""
+    world = World(spec(2, update=UpdateConfig(order=Order.START_FIRST, monitor_s=5))).deploy()
+    world.behave(Behaviour(exits_after_s=0.3, exit_code=3), image="v2")
+
+    world.update(image="v2")
+    world.until_at_rest()
+
+    assert world.images == {1: "v1", 2: "v1"}

@@ -148,9 +148,9 @@ def test_start_first_does_not_wait_for_the_old_to_end() -> None:
 
     assert world.timed("start", "die") == [
         "0.3 start web.1 v2",
-        "0.6 start web.2 v2",
-        "10.3 die web.1 v1 (137)",
-        "10.6 die web.2 v1 (137)",
+        "1.0 start web.2 v2",
+        "10.8 die web.1 v1 (137)",
+        "11.5 die web.2 v1 (137)",
     ]
     assert world.now >= 10.6
 

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import shutil
-import socket
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import docker
 import pytest
@@ -18,7 +14,8 @@ from rollout.engine.docker.engine import DockerEngine, connect
 from rollout.engine.docker.images import Reference, parse_reference
 from rollout.errors import NotFoundError
 from rollout.model.action import Prepare
-from tests.support.engine import eventually, newest, no_contents, revision, service
+from tests.support.engine import newest, no_contents, revision, service
+from tests.support.registry import running_registry
 
 DIGEST = "sha256:" + "a" * 64
 
@@ -47,32 +44,8 @@ def test_names_of_the_hub_are_one(image: str) -> None:
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A registry of its own: `127.0.0.1:PORT`, which engines take without TLS."""
-    program = shutil.which("docker-registry") or shutil.which("registry")
-    assert program, "the tests need a registry: apt install docker-registry"
-    folder: Path = tmp_path_factory.mktemp("registry")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    config = folder / "config.yml"
-    config.write_text(
-        "version: 0.1\n"
-        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}}}\n"
-        f"http: {{addr: '{address}'}}\n"
-    )
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen([program, "serve", str(config)], stdout=log, stderr=log)
-    try:
-        eventually(lambda: _answers(address))
-        yield address
-    finally:
-        running.terminate()
-        running.wait(10)
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.partition(":")
-    with socket.socket() as probe:
-        return probe.connect_ex((host, int(port))) == 0
+    with running_registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running.address
 
 
 @pytest.fixture
