@@ -47,6 +47,7 @@ Recorded = Mapping[str, tuple[Revision, ...]]
     type=click.Choice(["always", "missing", "never"]),
     help="When to ask a registry for it (default: the file's pull_policy, else always).",
 )
+@options.registry_auth
 @options.following
 @click.pass_obj
 def command(

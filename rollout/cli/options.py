@@ -11,6 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import click
 
+from rollout.errors import UsageError
+from rollout.views.template import is_template
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -194,6 +197,14 @@ def compose_files(command: F) -> F:
     return command
 
 
+def check_output(output: str) -> None:
+    """Raises UsageError for a --format that is none."""
+    if output not in ("table", "json") and not is_template(output):
+        raise UsageError(
+            f'invalid argument "{output}" for --format', hint="use table, json, or {{.Field}}"
+        )
+
+
 output_format = click.option(
     "--format",
     "output",
@@ -201,6 +212,23 @@ output_format = click.option(
     default="table",
     show_default=True,
     help="For people, or one JSON document.",
+)
+output_or_template = click.option(
+    "--format",
+    "output",
+    default="table",
+    show_default=True,
+    metavar="table|json|TEMPLATE",
+    help="For people, one JSON document, or lines such as '{{.Name}} {{.Image}}'.",
+)
+filters = click.option(
+    "-f", "--filter", "filters", multiple=True, metavar="KEY=VALUE", help="Only what fits."
+)
+registry_auth = click.option(
+    "--with-registry-auth",
+    is_flag=True,
+    expose_value=False,
+    help="Always so here: what this host is logged in to is used.",
 )
 no_trunc = click.option("--no-trunc", is_flag=True, help="Do not shorten anything.")
 show_secrets = click.option("--show-secrets", is_flag=True, help="Do not mask secrets.")

@@ -26,6 +26,7 @@ from rollout.model.state import Cause
 @options.update_flags
 @click.option("--no-resolve-image", is_flag=True, help="Take the image as this host knows it.")
 @click.option("--rollback", "back", is_flag=True, help="Go back to the previous definition.")
+@options.registry_auth
 @options.following
 @click.pass_obj
 def command(

@@ -21,20 +21,27 @@ def in_order(statuses: Iterable[ServiceStatus]) -> list[ServiceStatus]:
 
 
 def service_table(statuses: Iterable[ServiceStatus]) -> str:
-    return table(
-        _SERVICES,
-        [
-            (
-                full_name(each.stack, each.service),
-                str(each.revision.spec.mode),
-                f"{each.running}/{each.desired}",
-                short_image(each.revision.spec.task.image),
-                str(each.revision.number),
-                state_word(each),
-                ", ".join(ports(each.revision.spec)),
-            )
-            for each in in_order(statuses)
-        ],
+    return table(_SERVICES, [_cells(each) for each in in_order(statuses)])
+
+
+SERVICE_FIELDS = ("Name", "Mode", "Replicas", "Image", "Revision", "State", "Ports")
+"""Those of `docker service ls --format` that there are here, and what else there is."""
+
+
+def service_fields(statuses: Iterable[ServiceStatus]) -> list[dict[str, str]]:
+    """The table's cells by SERVICE_FIELDS, for templates."""
+    return [dict(zip(SERVICE_FIELDS, _cells(each), strict=True)) for each in in_order(statuses)]
+
+
+def _cells(each: ServiceStatus) -> tuple[str, ...]:
+    return (
+        full_name(each.stack, each.service),
+        str(each.revision.spec.mode),
+        f"{each.running}/{each.desired}",
+        short_image(each.revision.spec.task.image),
+        str(each.revision.number),
+        state_word(each),
+        ", ".join(ports(each.revision.spec)),
     )
 
 

@@ -129,6 +129,22 @@ def _cells(row: TaskRow, *, now: float, trunc: bool) -> tuple[str, ...]:
     )
 
 
+TASK_FIELDS = ("ID", "Name", "Image", "Node", "DesiredState", "CurrentState", "Error", "Ports",
+               "Stack", "Service", "Slot", "Revision", "Health", "ContainerID")  # fmt: skip
+"""Those of `docker service ps --format`, and what else there is."""
+
+
+def task_fields(rows: Iterable[TaskRow], *, now: float, trunc: bool = True) -> list[dict[str, str]]:
+    """The table's cells by TASK_FIELDS, for templates."""
+    found = []
+    for row in rows:
+        cells = _cells(row, now=now, trunc=trunc)
+        more = (row.stack, row.service, str(row.slot), str(row.revision), row.health)
+        container = row.container_id[:12] if trunc else row.container_id
+        found.append(dict(zip(TASK_FIELDS, (*cells, *more, container), strict=True)))
+    return found
+
+
 def task_documents(rows: Iterable[TaskRow]) -> list[dict[str, object]]:
     """For `--format json`: `since` is RFC 3339."""
     return [
