@@ -96,9 +96,18 @@ class EngineError(RolloutError):
         super().__init__(message, hint=hint)
         self.status = status
 
+    @property
+    def may_pass(self) -> bool:
+        """It says nothing about what was asked for: the engine is away, ill, or out of room."""
+        return self.status >= 500
+
 
 class EngineUnavailableError(EngineError):
     reference = "engine-unavailable"
+
+    @property
+    def may_pass(self) -> bool:
+        return True
 
 
 class NotFoundError(EngineError):

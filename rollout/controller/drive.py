@@ -2,23 +2,25 @@
 
 One driver holds the stack's lease and acts.  Any other command runs the same loop without acting:
 it sees and reports the same, since what it reports is derived from what it observes, and takes over
-as soon as the lease is free.
+as soon as the lease is free.  An engine that does not answer is waited for.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from threading import Event as Flag
 from threading import Lock
 from typing import Protocol
 
 from rollout.controller.events import events_between
+from rollout.controller.patience import Patience, limit_of
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.workers import Result, Workers
 from rollout.decide.decide import decide
 from rollout.decide.run import last_completed
 from rollout.decide.world import Attempt, Decision, World
-from rollout.errors import HeldError, InterruptedRolloutError
+from rollout.errors import EngineError, HeldError, InterruptedRolloutError
 from rollout.ledger.lease import Entry, Lease
 from rollout.ledger.ledger import KEEP
 from rollout.model.action import Action, Note, Prepare, Push
@@ -53,7 +55,8 @@ def drive(
     `services`: whose end a follower waits for (None: all).  `timeout_s` replaces each service's
     progress deadline.  Set `wake` after `stop` to have it noticed at once.
     Returns how the services stand; raises HeldError (with `on_conflict="fail"`) where another holds
-    the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished.
+    the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished,
+    EngineError where the engine said no to a look, or was away for the whole deadline.
     """
     driver = _Driver(session, stack, report, wake or Flag())
     driver.timeout_s = timeout_s
@@ -77,6 +80,7 @@ class _Driver:
         self._notes: list[Event] = []
         self._ensuring = Lock()
         self._ensured: set[str] = set()
+        self._patience = Patience(stack)
         self._watch = session.engine.watch(stack, wake.set)
         self.timeout_s: float | None = None
 
@@ -86,15 +90,17 @@ class _Driver:
         while True:
             self._wake.clear()
             stopping = stop.is_set()
-            # Before the look: what ended by now is in it, what ends later is still busy.
-            self._take_results(self._session.engine.now())
-            seen, holder = self._look()
+            try:
+                seen, holder, decisions = self._judge(stopping=stopping)
+            except EngineError as error:
+                self._bear(error, stopping=stopping)
+                continue
+            self._note_return()
             if holder is not None and not follow:
                 raise HeldError(
                     f"{self._stack} is held by {holder.holder}",
                     hint="wait for it, or leave out --on-conflict fail to follow it",
                 )
-            decisions = self._decide(seen, stopping=stopping)
             statuses = self._tell(decisions, seen, holder)
             if holder is None:
                 self._act(decisions, seen.now)
@@ -111,18 +117,65 @@ class _Driver:
     def close(self) -> None:
         self._watch.close()
         self._workers.close()
-        self._lease.release()
+        with contextlib.suppress(EngineError):  # it runs out by itself
+            self._lease.release()
+
+    def _judge(self, *, stopping: bool) -> tuple[Look, Entry | None, dict[str, Decision]]:
+        """A look and what follows from it.
+
+        An engine that goes down ends its tasks first: what looks like a failure is one only if the
+        engine still stands afterwards, and has not been away in between.
+        """
+        while True:
+            seen, holder = self._look()
+            decisions = self._decide(seen, stopping=stopping)
+            known = {failure for each in self._before.values() for failure in each.failures}
+            found = {failure for each in decisions.values() for failure in each.status.failures}
+            if found <= known or self._session.engine.came_up(anew=True) == seen.came_up:
+                return seen, holder, decisions
 
     def _look(self) -> tuple[Look, Entry | None]:
         """What there is, and who else holds the lease.
 
         What was seen before the lease was ours is not acted on: whoever held it may have done more.
         """
+        # Before the look: what ended by now is in it, what ends later is still busy.
+        self._take_results(self._session.engine.now())
         while True:
             seen = observe(self._session, self._stack)
             holder = self._lease.hold(seen.records)
             if holder is not None or not self._lease.anew:
                 return seen, holder
+
+    def _bear(self, error: EngineError, *, stopping: bool) -> None:
+        """Wait a moment for an engine that does not answer; nothing is known to be in flight."""
+        limit_s = limit_of(self._before.values(), self.timeout_s)
+        first = not self._patience.waits
+        pause_s = self._patience.pause_s(error, limit_s)
+        if stopping:
+            raise InterruptedRolloutError(f"{self._stack}: interrupted")
+        if first:
+            self._tell_of_engine(f"the engine does not answer, waiting for it: {error.message}")
+        self._wake.wait(pause_s)
+
+    def _note_return(self) -> None:
+        if self._patience.waits:
+            away_s = self._patience.over()
+            self._tell_of_engine(f"the engine answers again, after {away_s:.1f}s")
+
+    def _tell_of_engine(self, text: str) -> None:
+        at = self._session.engine.now()
+        event = Event(at=at, kind=EventKind.ENGINE, stack=self._stack, text=text)
+        self._report(
+            Progress(
+                at=at,
+                stack=self._stack,
+                services=tuple(self._before.values()),
+                events=(event,),
+                holder=self._holder,
+                away=text if self._patience.waits else "",
+            )
+        )
 
     def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
         return {
@@ -131,6 +184,7 @@ class _Driver:
                     revisions=history,
                     tasks=seen.tasks_of(service),
                     now=seen.now,
+                    came_up_at=seen.came_up,
                     busy=self._workers.busy(service, seen.now),
                     leaving=self._workers.leaving(service),
                     attempts=tuple(
@@ -252,6 +306,10 @@ class _Driver:
 
     def _tidy(self, seen: Look) -> None:
         """Forget old revisions, but for those that a task was made for or a rollback goes to."""
+        with contextlib.suppress(EngineError):  # the next command tidies up
+            self._trim(seen)
+
+    def _trim(self, seen: Look) -> None:
         for service, history in seen.book.items():
             if len(history) > KEEP:
                 needed = {task.revision for task in seen.tasks_of(service)}

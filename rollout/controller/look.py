@@ -13,7 +13,14 @@ def look(session: Session, stack: str) -> Progress:
     """Raises EngineError where the engine does not answer."""
     seen = observe(session, stack)
     statuses = tuple(
-        decide(World(revisions=history, tasks=seen.tasks_of(service), now=seen.now)).status
+        decide(
+            World(
+                revisions=history,
+                tasks=seen.tasks_of(service),
+                now=seen.now,
+                came_up_at=seen.came_up,
+            )
+        ).status
         for service, history in seen.book.items()
     )
     lease = newest_entry(seen.records)

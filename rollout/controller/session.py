@@ -18,6 +18,8 @@ class Look(Struct, frozen=True, kw_only=True):
     """All of a stack at one moment of the engine's clock."""
 
     now: float
+    came_up: float
+    """When the engine last began with nothing running."""
     records: tuple[Record, ...]
     book: Book
     tasks: tuple[Task, ...]
@@ -30,6 +32,7 @@ def observe(session: Session, stack: str) -> Look:
     """Read the ledger first: a task is then never newer than the revision it was made for."""
     records = session.ledger.store.list(stack)
     return Look(
+        came_up=session.engine.came_up(),
         records=records,
         book=session.ledger.book_of(records),
         tasks=session.engine.observe(stack),

@@ -27,6 +27,9 @@ class Run(Struct, frozen=True, kw_only=True):
     0."""
     began_at: float
     """When it was asked for, or resumed."""
+    came_up_at: float
+    """What had ended by this moment is not of the run: it may have ended with the engine.  0 where
+    the run is paused: why it is stays in sight."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
     scaled_down: tuple[tuple[float, int], ...]
@@ -54,7 +57,9 @@ class Run(Struct, frozen=True, kw_only=True):
         return self.target.last_mark in (MarkKind.COMPLETED, MarkKind.FAILED)
 
 
-def run_of(revisions: tuple[Revision, ...], deadline_s: float | None = None) -> Run:
+def run_of(
+    revisions: tuple[Revision, ...], deadline_s: float | None = None, came_up_at: float = 0.0
+) -> Run:
     """The run that the newest revision stands for; `deadline_s` replaces its own deadline."""
     target = revisions[-1]
     first = len(revisions) - 1
@@ -68,6 +73,7 @@ def run_of(revisions: tuple[Revision, ...], deadline_s: float | None = None) -> 
         first=revisions[first].number,
         since=since,
         began_at=max(since, revisions[first].created_at),
+        came_up_at=0.0 if target.last_mark is MarkKind.PAUSED else came_up_at,
         slots_before=revisions[first - 1].spec.slots if first else 0,
         scaled_down=tuple(
             (after.created_at, after.spec.slots)

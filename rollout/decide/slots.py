@@ -142,6 +142,7 @@ def _is_of_run(task: Task, run: Run) -> bool:
         task.revision >= run.first
         and not task.prepared
         and (task.created_at >= run.since or _was_under_way(task, run.since))
+        and not _may_have_ended_with_engine(task, run)
     )
 
 
@@ -153,8 +154,15 @@ def _was_under_way(task: Task, at: float) -> bool:
 
 
 def _is_tried_again(task: Task, run: Run) -> bool:
-    """It failed before the run was resumed: resuming replaces it, whatever its restart policy."""
-    return task.revision >= run.first and _end(task) <= run.since
+    """It failed before the run was resumed, or went down with the engine: going on replaces it,
+    whatever its restart policy."""
+    return task.revision >= run.first and (
+        _end(task) <= run.since or (not run.finished and _may_have_ended_with_engine(task, run))
+    )
+
+
+def _may_have_ended_with_engine(task: Task, run: Run) -> bool:
+    return task.ended and _end(task) <= run.came_up_at
 
 
 def _was_one_too_many(task: Task, run: Run) -> bool:

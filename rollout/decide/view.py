@@ -90,7 +90,7 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 def view_of(world: World) -> View:
-    run = run_of(world.revisions, world.deadline_s)
+    run = run_of(world.revisions, world.deadline_s, world.came_up_at)
     found = slots_of(world.tasks, run, world.leaving)
     wanted, extra = _choose(found, run)
     attempts = {

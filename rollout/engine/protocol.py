@@ -95,6 +95,15 @@ class Engine(Protocol):
         """Epoch seconds on the engine's own clock; never this machine's, which may differ."""
         ...
 
+    def came_up(self, *, anew: bool = False) -> float:
+        """When the engine last began with nothing running, epoch seconds; 0 where it cannot be
+        told.  What ended before that may have ended with the engine.
+
+        `anew`: ask now, and raise EngineUnavailableError where it takes nobody in any more: one
+        that is going down answers those it knows while its tasks end.
+        """
+        ...
+
     def stacks(self) -> tuple[str, ...]:
         """Names of all stacks with tasks or records here, sorted."""
         ...

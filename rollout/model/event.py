@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     LEASE = "lease"
     RETRY = "retry"
     """An engine call failed and is tried again."""
+    ENGINE = "engine"
+    """It does not answer, or answers again."""
     NOTE = "note"
 
 
@@ -48,3 +50,5 @@ class Progress(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
     holder: str = ""
     """Who holds the lease, where it is not us."""
+    away: str = ""
+    """Why the engine does not answer; the services are then as they were last seen."""

@@ -30,9 +30,9 @@ class Seen(Struct, frozen=True):
 class Witness:
     """All container events of one stack, in the engine's order."""
 
-    def __init__(self, stack: str) -> None:
+    def __init__(self, stack: str, host: str | None = None) -> None:
         self.events: list[Seen] = []
-        self._client = docker.APIClient(version="1.41")
+        self._client = docker.APIClient(host, version="1.41")
         self._open = threading.Event()
         self._stream = self._client.events(
             decode=True,
@@ -77,9 +77,10 @@ class Witness:
 
 
 @contextmanager
-def witness(stack: str) -> Iterator[Witness]:
-    """Sees everything from here to the end of the block, and what was on its way then."""
-    found = Witness(stack)
+def witness(stack: str, host: str | None = None) -> Iterator[Witness]:
+    """Sees everything from here to the end of the block, and what was on its way then; `host` is
+    another engine than the usual one, and its end is the end of what is seen."""
+    found = Witness(stack, host)
     try:
         yield found
         time.sleep(0.2)  # events arrive after what they tell of

@@ -6,12 +6,14 @@ The engine's time is taken to be that of the middle of the call: asked at 100.00
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
 
 from rollout.engine.docker.api import Json
 from rollout.engine.docker.observe import parse_time
+from rollout.errors import EngineError
 
 _GOOD_FOR_S = 60.0
 
@@ -41,10 +43,16 @@ class EngineClock:
         self._ahead = 0.0
 
     def now(self) -> float:
-        """Epoch seconds.  Raises EngineError where the engine has never answered."""
+        """Epoch seconds, also while the engine is away.  Raises EngineError where it has never
+        answered.
+        """
         with self._lock:
-            if self._info is None or self._monotonic() - self._asked_at > _GOOD_FOR_S:
+            if self._info is None:
                 self._measure()
+            elif self._monotonic() - self._asked_at > _GOOD_FOR_S:
+                self._asked_at = self._monotonic()
+                with contextlib.suppress(EngineError):
+                    self._measure()
             return self._monotonic() + self._ahead
 
     def info(self) -> Json:

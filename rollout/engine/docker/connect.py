@@ -37,6 +37,15 @@ def open_api(endpoint: Endpoint, timeout_s: float, on_retry: OnRetry) -> Api:
     return Api(new_client(endpoint, adapter, version, timeout_s), endpoint, on_retry)
 
 
+def knock(endpoint: Endpoint, timeout_s: float) -> None:
+    """Asks for a sign of life over a connection of its own.  Raises EngineUnavailableError."""
+    adapter = _adapter(endpoint)
+    try:
+        ping(new_client(endpoint, adapter, NEWEST, timeout_s), endpoint)
+    finally:
+        adapter.close()
+
+
 def negotiated(theirs: str, endpoint: Endpoint) -> str:
     """The API version both speak.  Raises EngineUnavailableError where there is none."""
     try:

@@ -16,7 +16,7 @@ from rollout.engine.docker.api import Api
 from rollout.engine.docker.building import Builder
 from rollout.engine.docker.check import check
 from rollout.engine.docker.clock import EngineClock
-from rollout.engine.docker.connect import open_api
+from rollout.engine.docker.connect import knock, open_api
 from rollout.engine.docker.endpoint import find_endpoint
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.logs import follow_logs, last_words, read_logs
@@ -50,7 +50,7 @@ def connect(
     that cannot be, EngineUnavailableError where nobody answers, or not to us.
     """
     endpoint = find_endpoint(host, context, os.environ)
-    return DockerEngine(open_api(endpoint, timeout_s, on_retry))
+    return DockerEngine(open_api(endpoint, timeout_s, on_retry), lambda: knock(endpoint, timeout_s))
 
 
 class DockerEngine:
@@ -59,8 +59,9 @@ class DockerEngine:
     name = "docker"
     schedules = False
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, knock_at: Callable[[], None]) -> None:
         self._api = api
+        self._knock = knock_at
         self._clock = EngineClock(api.info)
         self._look = Look(api)
         self._images = Images(api)
@@ -82,6 +83,13 @@ class DockerEngine:
 
     def now(self) -> float:
         return self._clock.now()
+
+    def came_up(self, *, anew: bool = False) -> float:
+        """An engine that is going down closes its doors before it ends the first task, and serves
+        the connections that it has: so `anew` knocks at the door."""
+        if anew:
+            self._knock()
+        return self._look.came_up(anew=anew)
 
     def stacks(self) -> tuple[str, ...]:
         rows = self._api.containers([labels.STACK])

@@ -20,6 +20,7 @@ from rollout.engine.docker.observe import (
     fingerprint,
     is_half_made,
     is_task,
+    parse_time,
     task_of,
 )
 from rollout.errors import NotFoundError
@@ -47,7 +48,9 @@ class Look:
         self._seen: dict[str, Seen] = {}
         self._in_flight: dict[str, bool] = {}
         self._watches = 0
+        self._watch_changes = 0
         self._last: dict[str, tuple[Task, ...]] = {}
+        self._came_up: float | None = None
 
     def tasks(self, stack: str) -> tuple[Task, ...]:
         """Sorted by service, slot and creation."""
@@ -86,6 +89,21 @@ class Look:
                 return known.inspected
         return self._api.inspect(container)
 
+    def came_up(self, *, anew: bool) -> float:
+        """When the engine made its default bridge: it does so as it starts, unless tasks that it
+        has kept alive are still connected.  0 where it has none."""
+        with self._lock:
+            known, changes = self._came_up, self._watch_changes
+        if known is not None and self._watches and not anew:
+            return known
+        rows = self._api.networks(name=["bridge"])
+        made = [parse_time(each["Created"]) for each in rows if each["Name"] == "bridge"]
+        at = next(filter(None, made), 0.0)
+        with self._lock:
+            if changes == self._watch_changes:
+                self._came_up = at
+        return at
+
     # -- told by the watch
 
     def watched(self, open_watches: int) -> None:
@@ -93,6 +111,8 @@ class Look:
         with self._lock:
             self._watches += open_watches
             self._known.clear()
+            self._came_up = None
+            self._watch_changes += 1
 
     def changed(self, container: str) -> None:
         with self._lock:

@@ -74,6 +74,10 @@ class SimulatedEngine:
     def now(self) -> float:
         return self.clock.now()
 
+    def came_up(self, *, anew: bool = False) -> float:
+        """It never restarts."""
+        return 0.0
+
     def stacks(self) -> tuple[str, ...]:
         with self.clock.lock:
             found = {each.revision.stack for each in self._containers.values()}

@@ -73,6 +73,8 @@ def screen(
     are at rest get one line, below.
     """
     lines = []
+    if progress.away:
+        lines.append(_text(f"{clean(progress.away)}", "bold red", columns))
     if progress.holder:
         lines.append(_text(f"driven by {clean(progress.holder)}, following", "dim", columns))
     busy = [each for each in progress.services if not each.at_rest or each.service in worked]
