@@ -32,8 +32,9 @@ settings.load_profile("decide")
 
 def _assert_everything_is_as_asked(world: World) -> None:
     up = world.up()
-    slots = list(range(1, world.revision.spec.slots + 1))
-    assert sorted(task.slot for task in up) == slots, world.story()
+    slots = [task.slot for task in up]
+    # Scaled away and back at once, a slot may be kept while one below it is gone already.
+    assert len(slots) == len(set(slots)) == world.revision.spec.slots, world.story()
     assert all(task.running for task in up), world.story()
     assert {task.digest for task in up} <= {world.revision.digest}, world.story()
     assert not [task for task in world.tasks if task.prepared], world.story()

@@ -1,0 +1,85 @@
+"""One of three commands is killed or stopped at every step of its life, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from rollout.engine.simulated.faults import Behaviour
+from rollout.model.spec import RestartCondition, RestartPolicy, UpdateConfig
+from tests.scenarios.world import spec
+from tests.schedules.house import Blow, Command, House
+
+NEVER = RestartPolicy(condition=RestartCondition.NONE)
+ASKED = (
+    Command(0.0, "update", 2),
+    Command(0.8, "update", 3),
+    Command(2.0, "scale", 3),
+)
+
+
+def house() -> House:
+    return House(
+        spec(2, restart=NEVER, update=UpdateConfig(monitor_s=1)),
+        seed=7,
+        usual=Behaviour(stop_s=0.5),
+    )
+
+
+def schedules(what: str, argument: float = 0.0) -> Iterator[House]:
+    """Struck at its first step, at its second, and so on, until it ends by itself."""
+    undisturbed = house()
+    undisturbed.run(ASKED)
+    for step in range(undisturbed.scheduler.steps):
+        struck = house()
+        struck.run(ASKED, (Blow(0, step, what, argument),))
+        yield struck
+
+
+def is_as_asked(house: House) -> None:
+    assert sorted((task.slot, task.image) for task in house.up) == [
+        (1, "v3"),
+        (2, "v3"),
+        (3, "v3"),
+    ], house.story()
+    assert [revision.number for revision in house.revisions] == [1, 2, 3, 4], house.story()
+    assert house.newest.last_mark == "completed", house.story()
+
+
+@pytest.mark.parametrize("what", ["kill", "kill, known to be dead"])
+def test_killed_at_every_step(what: str) -> None:
+    """Before it has recorded its revision there is nothing of it; from then on nothing is lost."""
+    for each in schedules(what, 0.5):
+        each.one_more()
+        images = {task.image for task in each.up}
+        assert images == {"v3"}, each.story()
+        assert sorted(task.slot for task in each.up) == [1, 2, 3], each.story()
+        assert each.newest.last_mark == "completed", each.story()
+
+
+def test_stopped_at_every_step_for_a_minute() -> None:
+    """Another takes over after ten seconds; what the late one had decided on is not done."""
+    for each in schedules("stop", 60.0):
+        if each.recorded[-1].spec.task.image == "v3":
+            is_as_asked(each)
+        else:  # It had not recorded anything yet: so it is the last that was asked for.
+            assert {task.image for task in each.up} == {"v2"}, each.story()
+        assert not each.twice, each.story()
+        assert not each.came_back, each.story()
+
+
+def test_interrupted_at_every_step() -> None:
+    """The others go on, and see the same end."""
+    for each in schedules("interrupt"):
+        is_as_asked(each)
+
+
+def test_a_rollback_to_what_is_being_stopped_starts_it_again() -> None:
+    """v1 was being stopped for v2 when v1 was asked for again; its restart policy says never."""
+    caught = House(spec(1, restart=NEVER), seed=1, usual=Behaviour(stop_s=5.0))
+
+    caught.run((Command(0.0, "update", 2), Command(2.0, "rollback")))
+
+    assert [task.image for task in caught.up] == ["v1"], caught.story()
+    assert caught.newest.last_mark == "completed", caught.story()
