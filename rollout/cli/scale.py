@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import click
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
+from rollout.cli.recording import record_change
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
@@ -36,9 +38,7 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             refuse_if_held(session, target.stack, following)
         stacks: dict[str, list[str]] = {}
         for target, count in found:
-            session.ledger.record(
-                target.stack, replace(target.newest.spec, replicas=count), Cause.SCALE
-            )
+            record_change(session, target, partial(replace, replicas=count), Cause.SCALE)
             say(following, f"{target.name} scaled to {count}")
             stacks.setdefault(target.stack, []).append(target.service)
         codes = [finish(session, stack, following, services) for stack, services in stacks.items()]

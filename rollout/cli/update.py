@@ -13,11 +13,13 @@ from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.edits import edit
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
+from rollout.cli.recording import record_change
 from rollout.cli.rollback import roll_back
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
 from rollout.errors import UsageError
+from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause
 
 
@@ -53,14 +55,18 @@ def command(
         refuse_if_held(session, target.stack, following)
         if back:
             return roll_back(session, target, None, following)
-        spec = edit(target.newest.spec, flags, environ=os.environ)
-        if "image" in flags:
-            policy = Policy(resolve="never" if no_resolve_image else "always")
-            spec = resolved(session.engine, spec, None, policy)
-        if spec != target.newest.spec:
-            check(session.engine, [spec], target.stack)
-            ensure(session.engine, [spec], target.stack)
-        revision = session.ledger.record(target.stack, spec, Cause.UPDATE)
+
+        def changed(spec: ServiceSpec) -> ServiceSpec:
+            wanted = edit(spec, flags, environ=os.environ)
+            if "image" in flags:
+                policy = Policy(resolve="never" if no_resolve_image else "always")
+                wanted = resolved(session.engine, wanted, None, policy)
+            if wanted != spec:
+                check(session.engine, [wanted], target.stack)
+                ensure(session.engine, [wanted], target.stack)
+            return wanted
+
+        revision = record_change(session, target, changed, Cause.UPDATE)
         if revision is not None:
             say(following, f"{target.name}: revision {revision.number} recorded")
         elif ask_again(session, target.newest):

@@ -86,7 +86,7 @@ class Scheduler:
 
     def __init__(self, clock: VirtualClock, seed: int) -> None:
         self.clock = clock
-        self.random = Random(seed)  # noqa: S311  no secret: the same seed, the same schedule
+        self.random = Random(seed)
         self.steps = 0
         self.fibers: list[Fiber] = []
         self.before_step: Callable[[], None] = lambda: None

@@ -6,6 +6,8 @@ end, when one more command has driven the stack to rest.
 
 from __future__ import annotations
 
+from functools import partial
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -95,7 +97,7 @@ class House:
 
         began = self.clock.now()
         for command in sorted(commands, key=lambda each: each.at):
-            self.clock.call_at(began + command.at, lambda each=command: self._begin(each))
+            self.clock.call_at(began + command.at, partial(self._begin, command))
         self.scheduler.before_step = strike
         done = self.scheduler.run_until(
             lambda: len(self.processes) == len(commands) and not self.scheduler.fibers, 7200.0
@@ -106,9 +108,10 @@ class House:
     def one_more(self) -> None:
         """A last command that finds what was left, and drives it to rest; then a quiet hour."""
         self._one_more()
-        before = self.tasks
+        made, up = [task.id for task in self.tasks], {task.id for task in self.up}
         self.clock.advance(3600.0)
-        assert self.tasks == before, f"something happened when all was at rest\n{self.story()}"
+        assert [task.id for task in self.tasks] == made, self.story()
+        assert {task.id for task in self.up} <= up, self.story()
 
     # -- what is
 
@@ -198,9 +201,7 @@ class House:
         for action in process.unsent:
             if not isinstance(action, Note | Push) and self.scheduler.random.random() < share:
                 late = self.clock.now() + self.scheduler.random.choice((0.0, 0.1, 1.0))
-                self.clock.call_at(
-                    late, lambda each=action: self.engine.begin(each, lambda _: None)
-                )
+                self.clock.call_at(late, partial(self.engine.begin, action, lambda _: None))
 
     def _let_it_be_known(self) -> None:
         """Whoever holds the lease is seen to be dead, as on the same host."""
@@ -230,9 +231,9 @@ class House:
         self.fewest = min(self.fewest, len({each.slot for each in up if each.running}))
         if event.what != "start":
             return
-        if sum(1 for each in up if each.slot == task.slot) > 1:
-            if all(_is_stop_first(each.spec) for each in self.revisions):
-                self.twice.append(line)
+        in_slot = [each for each in up if each.slot == task.slot]
+        if len(in_slot) > 1 and all(_is_stop_first(each.spec) for each in self.revisions):
+            self.twice.append(line)
         if task.revision < self._highest.get(task.slot, 0):
             made_for = {each.number: each.digest for each in self.revisions}
             if made_for[self._highest[task.slot]] != task.digest:

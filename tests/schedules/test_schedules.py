@@ -11,11 +11,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollout.engine.simulated.faults import Behaviour, Rule
 from rollout.model.spec import ServiceSpec
 from tests.decide import strategies as some
-from tests.scenarios.world import replace
 from tests.schedules.house import Blow, Command, House
 
 pytestmark = pytest.mark.timeout(1800)
