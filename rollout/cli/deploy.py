@@ -18,9 +18,10 @@ from rollout.cli.driving import Following, finish, following_of, refuse_if_held,
 from rollout.cli.files import load_stack
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
+from rollout.cli.recovered import recovered
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
-from rollout.controller.remove import remove
+from rollout.controller.remove import begin_removal
 from rollout.controller.session import Session
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
@@ -70,7 +71,7 @@ def command(
     wanted = load_stack(files, name=stack, env_files=env_files, profiles=profiles)
     with open_session(settings) as session:
         refuse_if_held(session, wanted.name, following)
-        recorded = session.ledger.read(wanted.name)
+        recorded = recovered(session, wanted.name).book
         policy = Policy(resolve=resolve_image, pull=pull or "")
         specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]
         changed = [spec for spec in specs if _newest(recorded, spec.name) != spec]
@@ -78,6 +79,8 @@ def command(
         session.ledger.put_contents(wanted.name, wanted.contents)
         ensure(session.engine, specs, wanted.name)
         _record(session, wanted, specs, recorded, following)
+        # Again: nothing had named them, and what nothing names may have been dropped.
+        session.ledger.put_contents(wanted.name, wanted.contents)
         if prune:
             _prune(session, wanted, recorded, following)
         return finish(session, wanted.name, following)
@@ -123,4 +126,4 @@ def _record(
 def _prune(session: Session, wanted: Stack, recorded: Recorded, following: Following) -> None:
     gone = recorded.keys() - {spec.name for spec in wanted.services} - set(wanted.disabled)
     if gone:
-        remove(session, wanted.name, set(gone), tell=lambda text: say(following, text))
+        begin_removal(session, wanted.name, frozenset(gone), lambda text: say(following, text))

@@ -13,7 +13,7 @@ from rollout.controller.drive import drive
 from rollout.controller.look import look
 from rollout.controller.outcome import exit_code
 from rollout.controller.session import Session
-from rollout.errors import HeldError, InterruptedRolloutError, RolloutError
+from rollout.errors import HeldError, InterruptedRolloutError, NotFoundError, RolloutError
 from rollout.log import log
 from rollout.model.event import Progress
 from rollout.model.labels import full_name
@@ -124,6 +124,11 @@ def to_rest(
         ) from None
     finally:
         sink.close()
+    if not {*(services or ())} <= {status.service for status in statuses} or not statuses:
+        raise NotFoundError(
+            f"{stack} was removed meanwhile, or the service was",
+            hint="`rollout deploy` makes it anew",
+        )
     summarize(session, statuses, following)
     return exit_code(statuses)
 

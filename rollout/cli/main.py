@@ -35,6 +35,7 @@ COMMANDS = {
     "build": ("rollout.cli.build", "Build the images of a Compose file"),
     "push": ("rollout.cli.push", "Push the images of a Compose file"),
     "rm": ("rollout.cli.rm", "Remove stacks"),
+    "unlock": ("rollout.cli.unlock", "Free a stack though its holder seems alive"),
 }
 """Name → module with an attribute `command`, and its line in `--help`."""
 

@@ -19,7 +19,7 @@ _UNDER_WAY = (None, MarkKind.RESUMED)
 def command(settings: Settings, /, service: str) -> int:
     """Hold the update of a service; `rollout resume` goes on with it."""
     with open_session(settings) as session:
-        target = find_service(session, service)
+        target = find_service(session, service, to_change=True)
         if target.newest.last_mark is MarkKind.PAUSED:
             click.echo(f"{target.name}: is paused already")
             return 0

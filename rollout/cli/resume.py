@@ -23,7 +23,7 @@ def command(settings: Settings, /, service: str, **values: Any) -> int:
     """Go on with a paused update or rollback.  What it failed with before counts no more."""
     following = following_of(**values)
     with open_session(settings) as session:
-        target = find_service(session, service)
+        target = find_service(session, service, to_change=True)
         if target.newest.last_mark is not MarkKind.PAUSED:
             raise UsageError(f"{target.name}: is not paused")
         refuse_if_held(session, target.stack, following)

@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
+from rollout.cli.interrupt import Interruption
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import remove
+from rollout.controller.session import Session
+from rollout.errors import InterruptedRolloutError
+from rollout.model.event import EventKind, Progress
+from rollout.views.progress.plain import sentence
+from rollout.views.progress.writer import Writer
 from rollout.views.text import clean
+
+_TOLD = (EventKind.LEASE, EventKind.RETRY)
 
 
 @click.command("rm")
 @click.argument("stacks", nargs=-1, required=True, metavar="STACK...")
 @click.pass_obj
 def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
-    """Remove stacks: their tasks, their networks, and their history.  Volumes with data stay."""
+    """Remove stacks: their tasks, their networks, and their history.  Volumes with data stay.
+
+    Whoever drives a stack stops doing so.  Killed half way, the removal is finished by the next
+    command about the stack.
+    """
     with open_session(settings) as session:
         for stack in stacks:
-            if not remove(session, stack, tell=lambda text: click.echo(clean(text))):
+            if not _remove(session, stack):
                 click.echo(f"rollout: nothing found in stack: {clean(stack)}", err=True)
     return 0
+
+
+def _remove(session: Session, stack: str) -> bool:
+    err = Writer(sys.stderr)
+
+    def report(progress: Progress) -> None:
+        for event in progress.events:
+            if event.kind in _TOLD:
+                err.line(f"rollout: {clean(sentence(event))}")
+
+    def interrupted() -> None:
+        err.line("\nrollout: finishing what is in flight; once more leaves at once")
+
+    try:
+        with Interruption(interrupted) as interruption:
+            return remove(
+                session,
+                stack,
+                tell=lambda text: click.echo(clean(text)),
+                report=report,
+                stop=interruption.stop,
+                wake=interruption.wake,
+            )
+    except InterruptedRolloutError:
+        raise InterruptedRolloutError(
+            "interrupted, what was in flight is finished",
+            hint=f"`rollout rm {stack}` goes on",
+        ) from None

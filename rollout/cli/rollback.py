@@ -31,7 +31,7 @@ def command(settings: Settings, /, service: str, number: int | None, **values: A
     """
     following = following_of(**values)
     with open_session(settings) as session:
-        target = find_service(session, service)
+        target = find_service(session, service, to_change=True)
         refuse_if_held(session, target.stack, following)
         return roll_back(session, target, number, following)
 

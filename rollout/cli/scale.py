@@ -31,7 +31,7 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
     following = following_of(**values)
     wanted = [parse(text) for text in targets]
     with open_session(settings) as session:
-        found = [(find_service(session, name), count) for name, count in wanted]
+        found = [(find_service(session, name, to_change=True), count) for name, count in wanted]
         for target, _ in found:
             if target.newest.spec.mode is not Mode.REPLICATED:
                 raise UsageError(f"{target.name}: scale can only be used with replicated mode")

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from rollout.controller.session import Session
+from rollout.cli.recovered import recovered
+from rollout.controller.session import Session, observe
 from rollout.errors import NotFoundError, UsageError
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
@@ -41,12 +42,16 @@ class Scope(NamedTuple):
         return self.service is None or self.service == service
 
 
-def find_service(session: Session, name: str) -> ServiceTarget:
-    """Raises NotFoundError, with the nearest name there is, or UsageError where two fit."""
+def find_service(session: Session, name: str, *, to_change: bool = False) -> ServiceTarget:
+    """`to_change`: something about it will be recorded, so the ledger is brought in order first.
+
+    Raises NotFoundError, with the nearest name there is, or UsageError where two fit.
+    """
+    look = recovered if to_change else observe
     found = [
         ServiceTarget(stack, service, revisions)
         for stack, service in _splits(session.engine.stacks(), name)
-        if (revisions := session.ledger.read(stack).get(service))
+        if (revisions := look(session, stack).book.get(service))
     ]
     if len(found) > 1:
         stacks = " and ".join(each.stack for each in found)

@@ -51,7 +51,7 @@ def command(
     if back and (flags or no_resolve_image):
         raise UsageError("other flags may not be combined with --rollback")
     with open_session(settings) as session:
-        target = find_service(session, service)
+        target = find_service(session, service, to_change=True)
         refuse_if_held(session, target.stack, following)
         if back:
             return roll_back(session, target, None, following)

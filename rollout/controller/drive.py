@@ -15,6 +15,8 @@ from typing import Protocol
 
 from rollout.controller.events import events_between
 from rollout.controller.patience import Patience, limit_of
+from rollout.controller.rebuild import rebuild
+from rollout.controller.removing import Removing
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.workers import Result, Workers
 from rollout.decide.decide import decide
@@ -27,6 +29,7 @@ from rollout.model.action import Action, Note, Prepare, Push
 from rollout.model.event import Event, EventKind, Progress
 from rollout.model.revision import Revision
 from rollout.model.status import ServiceStatus
+from rollout.model.units import format_duration
 
 POLL_S = 5.0
 """How often to look though no event came: events may be lost, the truth is what is listed."""
@@ -49,8 +52,10 @@ def drive(
     timeout_s: float | None = None,
     services: set[str] | None = None,
     wake: Flag | None = None,
+    removal_only: bool = False,
 ) -> tuple[ServiceStatus, ...]:
-    """Bring every service of a stack to its newest revision, or follow whoever does.
+    """Bring every service of a stack to its newest revision, or follow whoever does; what is being
+    removed is taken down, with `removal_only` nothing else is done.
 
     `services`: whose end a follower waits for (None: all).  `timeout_s` replaces each service's
     progress deadline.  Set `wake` after `stop` to have it noticed at once.
@@ -60,6 +65,7 @@ def drive(
     """
     driver = _Driver(session, stack, report, wake or Flag())
     driver.timeout_s = timeout_s
+    driver.removal_only = removal_only
     try:
         return driver.run(stop, services, follow=on_conflict == "follow")
     finally:
@@ -82,7 +88,10 @@ class _Driver:
         self._ensured: set[str] = set()
         self._patience = Patience(stack)
         self._watch = session.engine.watch(stack, wake.set)
+        self._removing = Removing(session, stack, self._workers, self._lease)
         self.timeout_s: float | None = None
+        self.removal_only = False
+        self._rebuilt: tuple[Revision, ...] = ()
 
     def run(
         self, stop: StopFlag, services: set[str] | None, *, follow: bool
@@ -102,12 +111,12 @@ class _Driver:
                     hint="wait for it, or leave out --on-conflict fail to follow it",
                 )
             statuses = self._tell(decisions, seen, holder)
-            if holder is None:
+            if holder is None and not self.removal_only:
                 self._act(decisions, seen.now)
-            if self._is_over(decisions, holder, services, stopping=stopping):
+            if self._is_over(seen, decisions, holder, services, stopping=stopping):
                 if holder is None:
                     self._tidy(seen)
-                if stopping and not _all_at_rest(statuses):
+                if stopping and (seen.removal or not _all_at_rest(statuses)):
                     raise InterruptedRolloutError(f"{self._stack}: interrupted")
                 return tuple(
                     each for each in statuses if services is None or each.service in services
@@ -127,25 +136,35 @@ class _Driver:
         engine still stands afterwards, and has not been away in between.
         """
         while True:
-            seen, holder = self._look()
+            seen, holder = self._look(stopping=stopping)
             decisions = self._decide(seen, stopping=stopping)
             known = {failure for each in self._before.values() for failure in each.failures}
             found = {failure for each in decisions.values() for failure in each.status.failures}
             if found <= known or self._session.engine.came_up(anew=True) == seen.came_up:
                 return seen, holder, decisions
 
-    def _look(self) -> tuple[Look, Entry | None]:
+    def _look(self, *, stopping: bool) -> tuple[Look, Entry | None]:
         """What there is, and who else holds the lease.
 
         What was seen before the lease was ours is not acted on: whoever held it may have done more.
+        Where there is nothing to drive it is not taken: nothing of a removed stack is to be left.
         """
         # Before the look: what ended by now is in it, what ends later is still busy.
         self._take_results(self._session.engine.now())
         while True:
             seen = observe(self._session, self._stack)
+            if not seen.book and seen.removal is None:
+                return seen, None
             holder = self._lease.hold(seen.records)
-            if holder is not None or not self._lease.anew:
+            if holder is not None:
                 return seen, holder
+            if self._lease.anew:
+                self._session.engine.sweep(self._stack)
+            elif seen.lost not in ((), self._rebuilt):
+                self._rebuilt = seen.lost
+                self._notes += rebuild(self._session, seen)
+            elif stopping or not self._removing.go_on(seen):
+                return seen, None
 
     def _bear(self, error: EngineError, *, stopping: bool) -> None:
         """Wait a moment for an engine that does not answer; nothing is known to be in flight."""
@@ -236,6 +255,7 @@ class _Driver:
         for result in self._workers.results(now):
             if isinstance(result.action, Prepare):
                 self._count(result, result.action, now)
+            self._removing.take(result)
             if result.error is not None:
                 self._notes.append(
                     Event(
@@ -271,18 +291,26 @@ class _Driver:
         events = (*self._notes, *events_between(self._before, after, seen.now))
         name = holder.holder if holder else ""
         if name != self._holder:
-            text = f"followed, driven by {name}" if name else "taken over"
+            text = _who_drives(holder, seen.now)
             lease = Event(at=seen.now, kind=EventKind.LEASE, stack=self._stack, text=text)
             events = (lease, *events)
         self._notes, self._before, self._holder = [], after, name
         statuses = tuple(after.values())
         self._report(
-            Progress(at=seen.now, stack=self._stack, services=statuses, events=events, holder=name)
+            Progress(
+                at=seen.now,
+                stack=self._stack,
+                services=statuses,
+                events=events,
+                holder=name,
+                held_since=holder.since if holder else None,
+            )
         )
         return statuses
 
     def _is_over(
         self,
+        seen: Look,
         decisions: dict[str, Decision],
         holder: Entry | None,
         services: set[str] | None,
@@ -291,6 +319,8 @@ class _Driver:
     ) -> bool:
         if not self._workers.idle:
             return False
+        if seen.removal is not None or self.removal_only:
+            return stopping or seen.removal is None
         if holder is not None:
             if stopping:
                 return True
@@ -326,6 +356,15 @@ class _Driver:
         if retry is not None:
             until.append(retry)
         self._wake.wait(max(min(until) - now, 0.0) + 0.001)
+
+
+def _who_drives(holder: Entry | None, now: float) -> str:
+    if holder is None:
+        return "taken over"
+    if holder.released:
+        return f"unlocked by {holder.holder}: left to others for a while"
+    held = format_duration(float(max(round(now - holder.since), 0)))
+    return f"followed, driven by {holder.holder} for {held}"
 
 
 def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:

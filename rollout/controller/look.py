@@ -30,4 +30,5 @@ def look(session: Session, stack: str) -> Progress:
         stack=stack,
         services=statuses,
         holder=lease.holder if lease is not None and held else "",
+        held_since=lease.since if lease is not None and held else None,
     )

@@ -3,43 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from threading import Event as Flag
 
+from rollout.controller.drive import Report, StopFlag, drive
 from rollout.controller.session import Session
-from rollout.controller.workers import THREADS
-from rollout.model.action import Remove, Stop
-from rollout.model.task import Task
+
+Tell = Callable[[str], None]
+
+
+def begin_removal(
+    session: Session, stack: str, services: frozenset[str] | None, tell: Tell
+) -> bool:
+    """Record that a stack (None), or services of it, are to go; False where there is nothing.
+
+    From then on nobody builds them up again, and whoever drives the stack takes them down.
+    """
+    tasks = session.engine.observe(stack)
+    records = session.ledger.store.list(stack)
+    if not tasks and not records:
+        session.engine.clear(stack)
+        return False
+    session.ledger.begin_removal(stack, services)
+    names = {*session.ledger.names(records), *(task.service for task in tasks)}
+    for name in sorted(names if services is None else services):
+        tell(f"Removing service {stack}_{name}")
+    return True
 
 
 def remove(
     session: Session,
     stack: str,
-    services: set[str] | None = None,
-    tell: Callable[[str], None] = lambda _: None,
+    *,
+    tell: Tell,
+    report: Report,
+    stop: StopFlag,
+    wake: Flag | None = None,
 ) -> bool:
-    """Stop and remove all tasks, forget the revisions; with `services` None the networks too.
+    """Remove a stack, as `docker stack rm` does: its tasks, its networks, its records.  Named
+    volumes stay.
 
-    False where there was nothing.  Named volumes stay, as with `docker stack rm`.  The ledger is
-    told first: whoever drives the stack then has nothing to bring back.
+    False where there was nothing.  Broken off anywhere it is finished by the next command that
+    drives the stack; InterruptedRolloutError once `stop` was seen.
     """
-    engine, ledger = session.engine, session.ledger
-    book = ledger.read(stack)
-    tasks = [task for task in engine.observe(stack) if services is None or task.service in services]
-    names = sorted({*book, *(task.service for task in tasks)})
-    for name in names:
-        if services is None or name in services:
-            tell(f"Removing service {stack}_{name}")
-            ledger.remove(stack, name)
-    with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda task: _take_down(session, stack, task), tasks))
-    if services is None:
-        engine.clear(stack)
-        ledger.remove(stack)
-    return bool(tasks or book)
-
-
-def _take_down(session: Session, stack: str, task: Task) -> None:
-    contents = session.ledger.contents(stack)
-    if task.alive:
-        session.engine.act(Stop(task=task, cause="stack removed"), contents)
-    session.engine.act(Remove(task=task, cause="stack removed"), contents)
+    if not begin_removal(session, stack, None, tell):
+        return False
+    drive(session, stack, report=report, stop=stop, wake=wake, removal_only=True)
+    return True

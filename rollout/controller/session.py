@@ -5,7 +5,10 @@ from __future__ import annotations
 from msgspec import Struct
 
 from rollout.engine.protocol import Engine, Record
-from rollout.ledger.ledger import Book, Ledger
+from rollout.ledger.ledger import Book, Ledger, marks_in
+from rollout.ledger.rebuild import missing, with_missing
+from rollout.ledger.removal import Removal, removal_in
+from rollout.model.revision import Revision
 from rollout.model.task import Task
 
 
@@ -22,19 +25,53 @@ class Look(Struct, frozen=True, kw_only=True):
     """When the engine last began with nothing running."""
     records: tuple[Record, ...]
     book: Book
+    """With what the ledger has lost, as far as it can be known."""
     tasks: tuple[Task, ...]
+    removal: Removal | None = None
+    """What is on its way out: it is not in the book, its tasks are still here."""
+    lost: tuple[Revision, ...] = ()
+    """What the ledger lacks, and the book has all the same."""
 
     def tasks_of(self, service: str) -> tuple[Task, ...]:
         return tuple(task for task in self.tasks if task.service == service)
 
 
 def observe(session: Session, stack: str) -> Look:
-    """Read the ledger first: a task is then never newer than the revision it was made for."""
+    """Read the ledger, then the tasks; where a task seems to have no revision, the ledger again,
+    since that may have been recorded in between."""
     records = session.ledger.store.list(stack)
+    tasks = session.engine.observe(stack)
+    lost = _lost(session, stack, records, tasks)
+    if lost:
+        records = session.ledger.store.list(stack)
+        lost = _lost(session, stack, records, tasks)
+    book = session.ledger.book_of(records)
+    for service in sorted({each.service for each in lost}):
+        found = tuple(each for each in lost if each.service == service)
+        book[service] = with_missing(book.get(service, ()), found)
     return Look(
         came_up=session.engine.came_up(),
         records=records,
-        book=session.ledger.book_of(records),
-        tasks=session.engine.observe(stack),
+        book=dict(sorted(book.items())),
+        tasks=tasks,
         now=session.engine.now(),
+        removal=removal_in(records),
+        lost=lost,
+    )
+
+
+def _lost(
+    session: Session, stack: str, records: tuple[Record, ...], tasks: tuple[Task, ...]
+) -> tuple[Revision, ...]:
+    book, marks, removal = session.ledger.book_of(records), marks_in(records), removal_in(records)
+    ours: dict[str, list[Task]] = {service: [] for service in book}
+    for task in tasks:
+        if task.revision and not (removal and removal.covers(task.service)):
+            ours.setdefault(task.service, []).append(task)
+    return tuple(
+        revision
+        for service, found in sorted(ours.items())
+        for revision in missing(
+            stack, service, book.get(service, ()), marks.get(service, {}), tuple(found)
+        )
     )

@@ -153,6 +153,10 @@ class Engine(Protocol):
         """The last log lines of a task; empty where there are none or it is gone."""
         ...
 
+    def sweep(self, stack: str) -> None:
+        """Remove what a controller that died had only half made; for who holds the stack."""
+        ...
+
     def clear(self, stack: str) -> None:
         """Remove the networks that were made for a stack, once its tasks are gone."""
         ...

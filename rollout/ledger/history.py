@@ -6,7 +6,7 @@ from rollout.errors import UsageError
 from rollout.ledger.ledger import outcome_of
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
-from rollout.model.state import Cause
+from rollout.model.state import Cause, MarkKind
 
 History = tuple[Revision, ...]
 
@@ -43,7 +43,15 @@ def previous_of(revisions: History) -> Revision:
             hint="there is one revision only, nothing to go back to",
             reference="no-previous-spec",
         )
-    return revisions[-2]
+    before = revisions[-2]
+    if newest.cause is Cause.REBUILT and MarkKind.COMPLETED not in {m.kind for m in before.marks}:
+        raise UsageError(
+            f"{name}'s ledger was lost and rebuilt: whether revision {before.number} ever was "
+            "complete is not known",
+            hint=f"`rollout rollback {name} --to N` goes to any; see `rollout history {name}`",
+            reference="after-rebuild",
+        )
+    return before
 
 
 def outcomes(revisions: History) -> dict[int, str]:

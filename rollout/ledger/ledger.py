@@ -10,16 +10,18 @@ import base64
 import secrets
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
 from rollout.engine.protocol import Contents, Record, Store
 from rollout.errors import ConflictError, NotFoundError
 from rollout.ledger import records
-from rollout.ledger.records import FILE, LEASE, MARK, REVISION, TOKEN
+from rollout.ledger.records import FILE, LEASE, MARK, REMOVAL, REVISION, TOKEN
+from rollout.ledger.removal import Removal, begin, removal_in
 from rollout.model import labels
 from rollout.model.canonical import task_digest
+from rollout.model.labels import full_name
 from rollout.model.revision import Mark, Revision
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause, MarkKind
@@ -46,20 +48,18 @@ class Ledger:
         return self.book_of(self.store.list(stack))
 
     def book_of(self, found: tuple[Record, ...]) -> Book:
-        """The book from records read already."""
-        marks: dict[tuple[str, int], list[Mark]] = defaultdict(list)
+        """The book from records read already; without services that are being removed."""
+        removal = removal_in(found)
+        marks = marks_in(found)
         revisions: dict[str, list[Revision]] = defaultdict(list)
         for record in found:
-            kind = record.labels.get(labels.RECORD)
-            if kind == REVISION:
-                revision = self._revision(record)
-                revisions[revision.service].append(revision)
-            elif kind == MARK:
-                service, number, mark = records.mark_from(record)
-                marks[service, number].append(mark)
+            if record.labels.get(labels.RECORD) != REVISION or _is_covered(record, removal):
+                continue
+            revision = self._revision(record)
+            revisions[revision.service].append(revision)
         return {
             service: tuple(
-                _with_marks(each, marks.get((service, each.number), []))
+                msgspec.structs.replace(each, marks=marks.get(service, {}).get(each.number, ()))
                 for each in sorted(found_here, key=lambda revision: revision.number)
             )
             for service, found_here in sorted(revisions.items())
@@ -78,16 +78,21 @@ class Ledger:
         """Record a definition as the newest revision.
 
         None where it is the newest already: no change, no revision.  With `number` it is recorded
-        as that one or, where somebody was quicker, not at all (None).
+        as that one or, where somebody was quicker, not at all (None).  Raises ConflictError while
+        the service is being removed.
         """
         while True:
-            history = self.read(stack).get(spec.name, ())
+            found = self.store.list(stack)
+            _refuse_removed(removal_in(found), stack, spec.name)
+            history = self.book_of(found).get(spec.name, ())
             newest = history[-1] if history else None
             if newest is not None and newest.spec == spec:
                 return None
-            wanted = newest.number + 1 if newest else 1
-            if number is not None and number != wanted:
+            last = newest.number if newest else 0
+            if number is not None and number != last + 1:
                 return None
+            # A number that was lost may have left its marks: it is not used again.
+            wanted = max((last, *marks_in(found).get(spec.name, ()))) + 1
             revision = Revision(
                 stack=stack,
                 service=spec.name,
@@ -101,9 +106,7 @@ class Ledger:
                 message=message,
                 previous_outcome=outcome_of(newest) if newest else "",
             )
-            name = labels.revision_record(stack, spec.name, wanted)
-            token = secrets.token_hex(8)
-            if self._put(name, records.revision_labels(revision, token), token):
+            if self._write(revision):
                 return revision
 
     def note(
@@ -111,17 +114,25 @@ class Ledger:
     ) -> Mark | None:
         """Write what became of a revision.  None where somebody noted something else meanwhile."""
         mark = Mark(
-            number=len(revision.marks) + 1,
+            number=max((each.number for each in revision.marks), default=0) + 1,
             kind=kind,
             message=message,
             at=self._clock(),
             by=self._by,
             reason=reason,
         )
-        name = labels.mark_record(revision.stack, revision.service, revision.number, mark.number)
-        token = secrets.token_hex(8)
-        written = self._put(name, records.mark_labels(revision, mark, token), token)
-        return mark if written else None
+        return mark if self._mark(revision, mark) else None
+
+    def restore(self, found: Iterable[Revision]) -> None:
+        """Write revisions that were lost, and marks; whatever there is of them stays as it is.
+
+        Oldest first: should we die in between, what is missing is still the newest.
+        """
+        for revision in sorted(found, key=lambda each: (each.service, each.number)):
+            if revision.cause is Cause.REBUILT:
+                self._write(msgspec.structs.replace(revision, by=self._by))
+            for mark in revision.marks:
+                self._mark(revision, msgspec.structs.replace(mark, by=mark.by or self._by))
 
     def put_contents(self, stack: str, contents: Mapping[str, bytes]) -> None:
         """Keep configs and secrets under their digest, so that a rollback brings them back too."""
@@ -153,15 +164,22 @@ class Ledger:
         history = self.book_of(found).get(service, ())
         drop = {each.number for each in history[:-KEEP]} - needed
         for record in found:
-            if record.labels.get(labels.SERVICE) != service:
-                continue
-            if int(record.labels.get(labels.REVISION, 0)) in drop:
+            if record.labels.get(labels.SERVICE) == service and _number(record) in drop:
                 self.store.drop(record.name)
+
+    def begin_removal(self, stack: str, services: frozenset[str] | None) -> None:
+        """Say that services, or with None the stack, are to go.  Whoever drives takes them down."""
+        begin(self.store, stack, services, self._by)
+
+    def names(self, found: Iterable[Record]) -> frozenset[str]:
+        """Services that have any record."""
+        return frozenset(each.labels.get(labels.SERVICE, "") for each in found) - {""}
 
     def remove(self, stack: str, service: str | None = None) -> None:
         """Forget a service, or with None the whole stack, the lease too.
 
-        Newest revisions go last: whoever reads meanwhile never takes an old one for the newest.
+        The record that it is being removed goes last, after the newest revisions: whoever reads
+        meanwhile never takes an old one for the newest.
         """
         found = [
             record
@@ -171,6 +189,16 @@ class Ledger:
         ]
         for record in sorted(found, key=_removal_order):
             self.store.drop(record.name)
+
+    def _write(self, revision: Revision) -> bool:
+        name = labels.revision_record(revision.stack, revision.service, revision.number)
+        token = secrets.token_hex(8)
+        return self._put(name, records.revision_labels(revision, token), token)
+
+    def _mark(self, revision: Revision, mark: Mark) -> bool:
+        name = labels.mark_record(revision.stack, revision.service, revision.number, mark.number)
+        token = secrets.token_hex(8)
+        return self._put(name, records.mark_labels(revision, mark, token), token)
 
     def _put(self, name: str, found: dict[str, str], token: str) -> bool:
         record = self.store.put(name, found)
@@ -198,12 +226,49 @@ def outcome_of(revision: Revision) -> str:
     return str(revision.last_mark or "in progress").replace(MarkKind.RESUMED, "in progress")
 
 
-def _with_marks(revision: Revision, marks: list[Mark]) -> Revision:
-    ordered = tuple(sorted(marks, key=lambda mark: mark.number))
-    return msgspec.structs.replace(revision, marks=ordered)
+def marks_in(found: Iterable[Record]) -> dict[str, dict[int, tuple[Mark, ...]]]:
+    """Service → number of a revision, recorded or lost → its marks in order.
+
+    Raises RolloutError where a record cannot be read.
+    """
+    marks: dict[str, dict[int, list[Mark]]] = defaultdict(lambda: defaultdict(list))
+    for record in found:
+        if record.labels.get(labels.RECORD) == MARK:
+            service, number, mark = records.mark_from(record)
+            marks[service][number].append(mark)
+    return {
+        service: {
+            number: tuple(sorted(each, key=lambda mark: mark.number))
+            for number, each in numbered.items()
+        }
+        for service, numbered in marks.items()
+    }
 
 
-def _removal_order(record: Record) -> tuple[int, int, str]:
-    kinds = {FILE: 0, MARK: 1, REVISION: 2, LEASE: 3}
+def _is_covered(record: Record, removal: Removal | None) -> bool:
+    return removal is not None and removal.covers(record.labels.get(labels.SERVICE, ""))
+
+
+def _refuse_removed(removal: Removal | None, stack: str, service: str) -> None:
+    if removal is not None and removal.covers(service):
+        what = stack if removal.whole else full_name(stack, service)
+        raise ConflictError(
+            f"{what} is being removed by {removal.by}, nothing was recorded",
+            hint=f"`rollout rm {stack}` finishes that" if removal.whole else "deploy it again",
+        )
+
+
+def _removal_order(record: Record) -> tuple[int, bool, int, str]:
+    kinds = {FILE: 0, MARK: 1, REVISION: 2, LEASE: 3, REMOVAL: 4}
     kind = record.labels.get(labels.RECORD, "")
-    return (kinds.get(kind, 0), int(record.labels.get(labels.REVISION, 0)), record.name)
+    return (
+        kinds.get(kind, 0),
+        kind == REMOVAL and not record.labels.get(labels.SERVICE),
+        _number(record),
+        record.name,
+    )
+
+
+def _number(record: Record) -> int:
+    text = record.labels.get(labels.REVISION, "")
+    return int(text) if text.isascii() and text.isdecimal() else 0

@@ -16,6 +16,7 @@ REVISION = "revision"
 MARK = "mark"
 LEASE = "lease"
 FILE = "file"
+REMOVAL = "removal"
 
 _AT = "rollout.at"
 _BY = "rollout.by"

@@ -50,5 +50,6 @@ class Progress(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
     holder: str = ""
     """Who holds the lease, where it is not us."""
+    held_since: float | None = None
     away: str = ""
     """Why the engine does not answer; the services are then as they were last seen."""

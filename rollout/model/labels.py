@@ -2,7 +2,8 @@
 
 A container is `<stack>_<service>.<slot>.<task id>`.  A ledger record is a volume that holds nothing
 but labels: `rollout.<stack>_<service>.r<N>` for a revision, `….r<N>.m<K>` for its marks,
-`rollout.<stack>.lease.<N>` for the lease, `rollout.<stack>.file.<digest>` for a config or secret.
+`rollout.<stack>.lease.<N>` for the lease, `rollout.<stack>.file.<digest>` for a config or secret,
+`rollout.<stack>.removal` for a removal under way, `….removal.<service>` for that of one service.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ REVISION = "rollout.revision"
 TASK = "rollout.task"
 SPEC = "rollout.spec"
 RECORD = "rollout.record"
-"""Kind of a ledger record: revision, mark, lease or file."""
+"""Kind of a ledger record: revision, mark, lease, file or removal."""
 
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"
@@ -68,3 +69,8 @@ def lease_record(stack: str, number: int) -> str:
 
 def file_record(stack: str, digest: str) -> str:
     return f"rollout.{stack}.file.{digest}"
+
+
+def removal_record(stack: str, service: str = "") -> str:
+    """A stack's name has no dot, so that no two of them meet."""
+    return f"rollout.{stack}.removal.{service}".removesuffix(".")

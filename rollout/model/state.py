@@ -58,6 +58,8 @@ class Cause(StrEnum):
     SCALE = "scale"
     ROLLBACK = "rollback"
     AUTO_ROLLBACK = "auto-rollback"
+    REBUILT = "rebuilt"
+    """The ledger had lost it, and the containers' labels brought it back."""
 
 
 class MarkKind(StrEnum):

@@ -21,7 +21,6 @@ from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
-from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.revision import Revision
 from rollout.model.secrets import without_secrets_of
@@ -116,11 +115,10 @@ class Act:
         if policy is not None:
             self._api.set_restart(action.task.container_id, policy)
 
-    def sweep(self, stack: str, service: str | None = None) -> None:
+    def sweep(self, stack: str) -> None:
         """Removes what a controller that died had only half made."""
         for row in self._look.half_made(stack):
-            theirs = (row.get("Labels") or {}).get(labels.COMPOSE_SERVICE)
-            if service in (None, theirs) and name_of(row) not in self._under_way:
+            if name_of(row) not in self._under_way:
                 self._discard(row["Id"])
 
     # -- preparing

@@ -114,9 +114,10 @@ class DockerEngine:
                 self._act.arm(action)
 
     def ensure(self, spec: ServiceSpec, stack: str) -> None:
-        """Also removes what a controller that died had only half made for the service."""
         ensure(self._api, spec, stack)
-        self._act.sweep(stack, spec.name)
+
+    def sweep(self, stack: str) -> None:
+        self._act.sweep(stack)
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         return self._images.resolve(image, platform=platform, query=query)

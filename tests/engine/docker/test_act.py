@@ -203,7 +203,7 @@ def test_half_made_tasks_are_not_shown_and_swept(
     raw.rename(task.container_id, f"{task.name}.preparing")
     assert engine.observe(stack) == ()
 
-    engine.ensure(service(image), stack)
+    engine.sweep(stack)
 
     ours = {"label": f"{labels.STACK}={stack}"}
     assert raw.containers(all=True, filters=ours) == []

@@ -1,0 +1,61 @@
+"""A removal under way, as a record: put before anything is taken down, dropped when all is gone.
+
+Whoever reads the ledger meanwhile finds no definition of what is being removed, so that nobody
+builds it up again; and whoever drives the stack takes it down, should who asked for it have died.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from rollout.engine.protocol import Record, Store
+from rollout.errors import ConflictError
+from rollout.ledger.records import REMOVAL
+from rollout.model import labels
+
+_BY = "rollout.by"
+
+
+class Removal(Struct, frozen=True, kw_only=True):
+    """What of a stack is on its way out."""
+
+    whole: bool
+    """The stack itself, with whatever is in it."""
+    services: frozenset[str] = frozenset()
+    by: str = ""
+    """Who asked for it, `user@host`."""
+
+    def covers(self, service: str) -> bool:
+        return self.whole or service in self.services
+
+
+def begin(store: Store, stack: str, services: frozenset[str] | None, by: str) -> None:
+    """Put the record for a stack (None), or one for each service.  Safe to repeat.
+
+    Raises ConflictError where a volume that is no record has the name.
+    """
+    for service in ("",) if services is None else sorted(services):
+        name = labels.removal_record(stack, service)
+        entry = {
+            labels.RECORD: REMOVAL,
+            labels.STACK: stack,
+            labels.SERVICE: service,
+            _BY: by,
+        }
+        stands = store.put(name, entry).labels
+        if any(stands.get(key) != entry[key] for key in (labels.RECORD, labels.STACK)):
+            raise ConflictError(
+                f'the name "{name}" is taken by another volume',
+                hint=f"docker volume rm {name}, if nothing needs it",
+            )
+
+
+def removal_in(found: tuple[Record, ...]) -> Removal | None:
+    """What a stack's records say is being removed; None where nothing is."""
+    ours = [each.labels for each in found if each.labels.get(labels.RECORD) == REMOVAL]
+    if not ours:
+        return None
+    services = frozenset(each.get(labels.SERVICE, "") for each in ours)
+    return Removal(
+        whole="" in services, services=services - {""}, by=ours[0].get(_BY) or "somebody"
+    )
