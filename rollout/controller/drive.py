@@ -174,13 +174,14 @@ class _Driver:
         if stopping:
             raise InterruptedRolloutError(f"{self._stack}: interrupted")
         if first:
-            self._tell_of_engine(f"the engine does not answer, waiting for it: {error.message}")
+            what = "is not well" if error.status else "does not answer"
+            self._tell_of_engine(f"the engine {what}, waiting for it: {error.message}")
         self._wake.wait(pause_s)
 
     def _note_return(self) -> None:
         if self._patience.waits:
             away_s = self._patience.over()
-            self._tell_of_engine(f"the engine answers again, after {away_s:.1f}s")
+            self._tell_of_engine(f"the engine is back after {away_s:.1f}s")
 
     def _tell_of_engine(self, text: str) -> None:
         at = self._session.engine.now()

@@ -1,0 +1,145 @@
+"""Containers that somebody treats by hand: at rest, and in the middle of an update.
+
+One stack, one service for each kind of treatment, all treated at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import docker
+import pytest
+
+from tests.support.command import compose_file, finish, rollout, start
+from tests.support.engine import eventually
+from tests.support.witness import witness
+
+pytestmark = pytest.mark.docker
+
+SERVICE = """
+      {name}:
+        image: {image}
+        environment: {{VERSION: "{version}"}}
+        volumes: ["kept:/kept"]
+        deploy:
+          replicas: {replicas}
+          restart_policy: {{delay: 100ms}}
+          update_config: {{monitor: 200ms, delay: {delay}}}
+"""
+
+
+def _file(
+    folder: Path,
+    image: str,
+    names: list[str],
+    version: int,
+    *,
+    replicas: int = 1,
+    delay: str = "0s",
+) -> str:
+    services = "".join(
+        SERVICE.format(name=name, image=image, version=version, replicas=replicas, delay=delay)
+        for name in names
+    )
+    return compose_file(folder, f"    services:{services}    volumes: {{kept: }}\n")
+
+
+def _rows(client: docker.APIClient, stack: str) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = client.containers(
+        all=True, filters={"label": f"rollout.stack={stack}"}
+    )
+    return found
+
+
+def _container(client: docker.APIClient, stack: str, service: str, slot: int, revision: int) -> str:
+    """The one container of a slot that was made for a revision."""
+    wanted = {
+        "rollout.service": service,
+        "rollout.slot": str(slot),
+        "rollout.revision": str(revision),
+    }
+    (found,) = [
+        str(row["Id"])
+        for row in _rows(client, stack)
+        if wanted.items() <= row["Labels"].items()  # type: ignore[attr-defined]
+    ]
+    return found
+
+
+def _running(client: docker.APIClient, stack: str) -> dict[str, list[tuple[int, int]]]:
+    """Service → slots and revisions of what runs, by the engine's own word."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for row in _rows(client, stack):
+        if row["State"] == "running" and "Paused" not in str(row["Status"]):
+            marks = row["Labels"]
+            where = (int(marks["rollout.slot"]), int(marks["rollout.revision"]))  # type: ignore[index]
+            found.setdefault(marks["rollout.service"], []).append(where)  # type: ignore[index]
+    return {service: sorted(where) for service, where in found.items()}
+
+
+def _set_policy(client: docker.APIClient, container: str, name: str) -> None:
+    policy: Any = {"Name": name}
+    client.update_container(container, restart_policy=policy)
+
+
+def test_at_rest_the_next_command_puts_it_right(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """Removed, stopped or killed: a task like it.  Renamed or restarted: the same task, and no
+    second one.  A restart policy that was taken away is set again."""
+    names = ["removed", "stopped", "killed", "renamed", "restarted", "disarmed"]
+    rollout("deploy", "-c", _file(tmp_path, image, names, 1), stack)
+    before = {name: _container(client, stack, name, 1, 1) for name in names}
+
+    client.remove_container(before["removed"], force=True)
+    client.stop(before["stopped"], timeout=5)
+    client.kill(before["killed"])
+    client.rename(before["renamed"], f"{stack}-renamed")
+    client.restart(before["restarted"], timeout=5)
+    _set_policy(client, before["disarmed"], "no")
+    rollout("status", stack, "--wait")
+
+    assert _running(client, stack) == {name: [(1, 1)] for name in names}
+    ours = {row["Id"] for row in _rows(client, stack) if row["State"] == "running"}
+    assert {name for name in names if before[name] in ours} == {"renamed", "restarted", "disarmed"}
+    policy = client.inspect_container(before["disarmed"])["HostConfig"]["RestartPolicy"]
+    assert policy["Name"] == "unless-stopped"
+
+
+def test_in_mid_update_it_still_ends_well(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """Between the batches, with slot 1 updated and slot 2 still to come: every service ends with
+    both slots updated, one task each."""
+    names = [
+        "new-removed", "ready-removed", "old-removed", "old-stopped", "old-paused",
+        "ready-renamed", "old-disarmed", "image-removed",
+    ]  # fmt: skip
+    client.tag(image, stack, "gone")
+    image = f"{stack}:gone"
+    rollout("deploy", "-c", _file(tmp_path, image, names, 1, replicas=2), stack)
+
+    with witness(stack) as seen:
+        file = _file(tmp_path, image, names, 2, replicas=2, delay="8s")
+        update = start("deploy", "-c", file, stack)
+        seen.wait_for(lambda: len(seen.of("start", revision=2)) == len(names))
+        seen.wait_for(lambda: len(seen.of("create", revision=2)) == 2 * len(names))
+
+        def of(service: str, slot: int, revision: int) -> str:
+            return _container(client, stack, service, slot, revision)
+
+        client.remove_container(of("new-removed", 1, 2), force=True)
+        client.remove_container(of("ready-removed", 2, 2), force=True)
+        client.remove_container(of("old-removed", 2, 1), force=True)
+        client.stop(of("old-stopped", 2, 1), timeout=5)
+        client.pause(of("old-paused", 2, 1))
+        client.rename(of("ready-renamed", 2, 2), f"{stack}-renamed")
+        _set_policy(client, of("old-disarmed", 2, 1), "always")
+        client.remove_image(image, force=True)
+        with pytest.raises(docker.errors.APIError, match="in use"):
+            client.remove_volume(f"{stack}_kept", force=True)
+        finish(update)
+
+    assert _running(client, stack) == {name: [(1, 2), (2, 2)] for name in names}
+    eventually(lambda: not [row for row in _rows(client, stack) if row["State"] == "paused"])
