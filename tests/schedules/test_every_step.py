@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from rollout.engine.simulated.faults import Behaviour
 from rollout.model.spec import RestartCondition, RestartPolicy, UpdateConfig
@@ -34,16 +35,13 @@ def house() -> House:
     )
 
 
-def schedules(what: str, argument: float = 0.0, *, acting: bool = False) -> Iterator[House]:
-    """Struck at its first step, at its second, and so on, until it ends by itself.
-
-    `acting`: each time, not before it is about to act.
-    """
+def schedules(blow: Blow, asked: tuple[Command, ...] = ASKED) -> Iterator[House]:
+    """Struck at its first step, at its second, and so on, until it ends by itself."""
     undisturbed = house()
-    undisturbed.run(ASKED)
+    undisturbed.run(asked)
     for step in range(0, undisturbed.scheduler.steps, EVERY):
         struck = house()
-        struck.run(ASKED, (Blow(0, step, what, argument, acting),))
+        struck.run(asked, (replace(blow, steps=step),))
         yield struck
 
 
@@ -60,7 +58,7 @@ def is_as_asked(house: House) -> None:
 @pytest.mark.parametrize("what", ["kill", "kill, known to be dead"])
 def test_killed_at_every_step(what: str) -> None:
     """Before it has recorded its revision there is nothing of it; from then on nothing is lost."""
-    for each in schedules(what, 0.5):
+    for each in schedules(Blow(0, 0, what, 0.5)):
         each.one_more()
         images = {task.image for task in each.up}
         assert images == {"v3"}, each.story()
@@ -68,10 +66,9 @@ def test_killed_at_every_step(what: str) -> None:
         assert each.newest.last_mark == "completed", each.story()
 
 
-@pytest.mark.parametrize("acting", [False, True], ids=["anywhere", "about to act"])
-def test_stopped_at_every_step_for_a_minute(acting: bool) -> None:
+def test_stopped_at_every_step_for_a_minute() -> None:
     """Another takes over after ten seconds; what the late one had decided on is not done."""
-    for each in schedules("stop", 60.0, acting=acting):
+    for each in schedules(Blow(0, 0, "stop", 60.0)):
         if each.recorded[-1].spec.task.image == "v3":
             is_as_asked(each)
         else:  # It had not recorded anything yet: so it is the last that was asked for.
@@ -80,9 +77,17 @@ def test_stopped_at_every_step_for_a_minute(acting: bool) -> None:
         assert not each.came_back, each.story()
 
 
+def test_what_was_decided_on_is_not_done_a_minute_later() -> None:
+    """Another has done it, and then something else was asked for: v2 does not come back."""
+    asked = (Command(0.0, "update", 2), Command(0.4, "follow"), Command(30.0, "update", 3))
+    for each in schedules(Blow(0, 0, "stop", 60.0, about_to_act=True), asked):
+        assert not each.twice, each.story()
+        assert not each.came_back, each.story()
+
+
 def test_interrupted_at_every_step() -> None:
     """The others go on, and see the same end."""
-    for each in schedules("interrupt"):
+    for each in schedules(Blow(0, 0, "interrupt")):
         is_as_asked(each)
 
 
