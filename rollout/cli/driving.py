@@ -31,6 +31,7 @@ from rollout.views.status import (
 from rollout.views.text import timestamp
 
 _LAST_LINES = 5
+_FINISHING = "finishing what is in flight; once more leaves at once"
 
 
 class Following(NamedTuple):
@@ -100,13 +101,8 @@ def to_rest(
 ) -> int:
     sink = sinks.make(following.progress)
 
-    def interrupted() -> None:
-        print(  # noqa: T201
-            "\nrollout: finishing what is in flight; once more leaves at once", file=sys.stderr
-        )
-
     try:
-        with Interruption(interrupted) as interruption:
+        with Interruption(_FINISHING) as interruption:
             statuses = drive(
                 session,
                 stack,

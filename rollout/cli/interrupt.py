@@ -1,40 +1,40 @@
 """Ctrl-C: the first finishes what is in flight, the second leaves at once.
 
-SIGTERM and SIGHUP count as the first; after it they count as the second too.  To leave at once is
-to leave the calls in flight to the engine: whoever drives next sees what became of them.
+SIGTERM and SIGHUP count as the first; after it they count as the second too.  A signal that was
+ignored when we were started (`nohup`, a shell's background) stays ignored.  To leave at once is to
+leave the calls in flight to the engine: whoever drives next sees what became of them.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 INTERRUPTED = 130
+_STDOUT, _STDERR = 1, 2
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """While it is open, `stop` and then `wake` are set by the first signal; the next ends
-    the process with exit code 130.
-
-    `said` is called once, from the signal handler, and must only print.
+    """While it is open, `stop` and then `wake` are set by the first signal, which is answered with
+    `words` on stderr; the next ends the process with exit code 130.
     """
 
-    def __init__(self, said: Callable[[], None]) -> None:
+    def __init__(self, words: str = "") -> None:
         self.stop = threading.Event()
         self.wake = threading.Event()
-        self._said = said
+        self._words = words
         self._first = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
-        for number in _SIGNALS:
+        for number in _heeded():
             self._before[number] = signal.signal(number, self._handle)
         return self
 
@@ -53,15 +53,46 @@ class Interruption:
         self._first = True
         # The interrupted code may be inside these very events: setting one here could wait for it.
         threading.Thread(target=self._stop, daemon=True).start()
-        self._said()
+        if self._words:
+            _write(_STDERR, f"\nrollout: {self._words}\n".encode())
 
     def _stop(self) -> None:
         self.stop.set()
         self.wake.set()
 
 
+@contextlib.contextmanager
+def heeded() -> Iterator[None]:
+    """Outside of any `Interruption`, SIGTERM and SIGHUP end a command as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _raise) for number in _heeded()}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _heeded() -> Iterator[signal.Signals]:
+    for number in _SIGNALS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            yield number
+
+
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
 def _leave() -> None:
     """Not by an exception: on its way up it would wait for the calls in flight."""
-    if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), _SHOW_CURSOR)
+    if os.isatty(_STDOUT):
+        _write(_STDOUT, _SHOW_CURSOR)
     os._exit(INTERRUPTED)
+
+
+def _write(descriptor: int, text: bytes) -> None:
+    """Past Python's own streams: the interrupted code may be in the middle of writing to them."""
+    with contextlib.suppress(OSError):
+        os.write(descriptor, text)

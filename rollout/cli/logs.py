@@ -65,7 +65,7 @@ def command(
         wanted = Wanted(tail=count, since=_since(since, session.engine.now()))
         prefix = prefix._replace(node=session.engine.host)
         if follow:
-            with Interruption(lambda: None) as interruption:
+            with Interruption() as interruption:
                 for line in _follow(session, scope, wanted, interruption.stop):
                     _write(line, prefix)
                     sys.stdout.flush()

@@ -6,8 +6,10 @@ Only click is imported here.  A command's module is imported when that command r
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 import click
@@ -41,6 +43,7 @@ COMMANDS = {
 
 _BROKEN_PIPE = 141
 """128 + SIGPIPE, as a shell says it of a command whose reader went away."""
+_OUTPUT_LOST = (errno.ENOSPC, errno.EIO)
 
 
 class Table(click.Group):
@@ -120,11 +123,15 @@ def main(
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: runs a command and leaves with its exit code."""
-    code = execute(arguments)
+    from rollout.cli.interrupt import heeded
+
+    _open_streams()
+    with heeded():
+        code = execute(arguments)
     try:
         sys.stdout.flush()
-    except BrokenPipeError:
-        code = _silence(code)
+    except OSError as error:
+        code = _unwritable(error, code)
     sys.exit(code)
 
 
@@ -141,14 +148,16 @@ def execute(arguments: list[str] | None = None) -> int:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")
         return 130
-    except BrokenPipeError:
-        return _silence(_BROKEN_PIPE)
+    except BrokenPipeError as error:
+        return _unwritable(error, _BROKEN_PIPE)
     except RolloutError as error:
         _trace(error)
         for line in str(error).splitlines():
             _say(line)
         return error.exit_code
     except Exception as error:  # noqa: BLE001  the last line of defence: never a traceback
+        if isinstance(error, OSError) and error.errno in _OUTPUT_LOST and not error.filename:
+            return _unwritable(error, 1)
         _trace(error)
         _say(
             f"this is a bug, sorry: {type(error).__name__}: {error} "
@@ -170,8 +179,8 @@ def _say(text: str) -> None:
 
     try:
         print(f"rollout: {clean(text)}", file=sys.stderr)  # noqa: T201  the one place for errors
-    except BrokenPipeError:
-        _silence(0)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _trace(error: BaseException) -> None:
@@ -179,7 +188,19 @@ def _trace(error: BaseException) -> None:
         log.debug("traceback", exc_info=error)
 
 
-def _silence(code: int) -> int:
-    """Send what is still buffered nowhere, so that the interpreter's own flush is silent."""
+def _open_streams() -> None:
+    """A stream that was closed when we were started leads nowhere, rather than to whatever is
+    opened next."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  to the end
+
+
+def _unwritable(error: OSError, code: int) -> int:
+    """Nobody reads on: what is still buffered goes nowhere, so that the interpreter's own flush is
+    silent.  Any other reason is an error of its own."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    if isinstance(error, BrokenPipeError):
+        return code
+    _say(f"the output could not be written: {error.strerror}")
+    return code or 1

@@ -7,6 +7,7 @@ one.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Set as AbstractSet
 from typing import TextIO
@@ -48,13 +49,15 @@ class Terminal:
         self._worked |= {each.service for each in progress.services if not each.at_rest}
         self._progress, self._seen_at = progress, time.monotonic()
         if not self._started:
-            self._live.start()
             self._started = True
+            with contextlib.suppress(OSError):  # the terminal was hung up
+                self._live.start()
 
     def close(self) -> None:
         if self._started:
-            self._live.stop()
             self._started = False
+            with contextlib.suppress(OSError):
+                self._live.stop()
 
     def _render(self) -> Group:
         if self._progress is None:

@@ -6,7 +6,7 @@ from typing import TextIO
 
 
 class Writer:
-    """Writes whole lines, each at once; after a broken pipe it is silent."""
+    """Writes whole lines, each at once; once they cannot be written it is silent."""
 
     def __init__(self, out: TextIO) -> None:
         self._out: TextIO | None = out
@@ -17,5 +17,5 @@ class Writer:
         try:
             self._out.write(text + "\n")
             self._out.flush()
-        except BrokenPipeError:
+        except OSError:  # a broken pipe, a terminal that was hung up, a full disk
             self._out = None
