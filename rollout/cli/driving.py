@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rollout.cli import sinks
-from rollout.cli.interrupt import Interruption
+from rollout.cli.interrupt import FINISHING, Interruption
 from rollout.cli.syntax import duration
 from rollout.controller.drive import drive
 from rollout.controller.look import look
@@ -31,7 +31,6 @@ from rollout.views.status import (
 from rollout.views.text import timestamp
 
 _LAST_LINES = 5
-_FINISHING = "finishing what is in flight; once more leaves at once"
 
 
 class Following(NamedTuple):
@@ -102,7 +101,7 @@ def to_rest(
     sink = sinks.make(following.progress)
 
     try:
-        with Interruption(_FINISHING) as interruption:
+        with Interruption(FINISHING) as interruption:
             statuses = drive(
                 session,
                 stack,

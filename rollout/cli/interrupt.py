@@ -16,6 +16,7 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 
 INTERRUPTED = 130
+FINISHING = "finishing what is in flight; once more leaves at once"
 _STDOUT, _STDERR = 1, 2
 _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

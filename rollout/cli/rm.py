@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from rollout.cli.interrupt import Interruption
+from rollout.cli.interrupt import FINISHING, Interruption
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import remove
@@ -44,11 +44,8 @@ def _remove(session: Session, stack: str) -> bool:
             if event.kind in _TOLD:
                 err.line(f"rollout: {clean(sentence(event))}")
 
-    def interrupted() -> None:
-        err.line("\nrollout: finishing what is in flight; once more leaves at once")
-
     try:
-        with Interruption(interrupted) as interruption:
+        with Interruption(FINISHING) as interruption:
             return remove(
                 session,
                 stack,
