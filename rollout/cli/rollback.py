@@ -13,6 +13,7 @@ from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
 from rollout.cli.wiring import open_session
 from rollout.controller.session import Session
+from rollout.errors import NotFoundError
 from rollout.ledger.history import find, previous_of
 from rollout.model.state import Cause
 
@@ -41,6 +42,16 @@ def roll_back(
 ) -> int:
     """`number` None means the previous definition.  Raises UsageError where there is none."""
     source = previous_of(target.revisions) if number is None else find(target.revisions, number)
+    contents = session.ledger.contents(target.stack)
+    for file in source.spec.task.files:
+        try:
+            contents(file.digest)
+        except NotFoundError as error:
+            raise NotFoundError(
+                f"{target.name}: the content of {file.kind} {file.source} in revision "
+                f"{source.number} is no longer in the ledger, nothing was recorded",
+                hint="put it back into the file, and deploy that",
+            ) from error
     ensure(session.engine, [source.spec], target.stack)
     revision = session.ledger.record(
         target.stack, source.spec, Cause.ROLLBACK, restores=source.number, message=_MESSAGE

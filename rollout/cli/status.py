@@ -8,10 +8,11 @@ import click
 
 from rollout.cli import options
 from rollout.cli.driving import explain, following_of, to_rest
-from rollout.cli.look import statuses
+from rollout.cli.recovered import recovered
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_scope
 from rollout.cli.wiring import open_session
+from rollout.controller.look import look
 from rollout.controller.session import Session
 from rollout.errors import NotFoundError
 from rollout.model.status import ServiceStatus
@@ -23,6 +24,7 @@ from rollout.views.status import (
     status_table,
     went_well,
 )
+from rollout.views.text import ago, clean, timestamp
 
 
 @click.command("status")
@@ -40,7 +42,10 @@ def command(settings: Settings, /, target: str, wait: bool, output: str, **value
     following = following_of(**values)
     with open_session(settings) as session:
         scope = find_scope(session, target)
-        found = statuses(session, scope)
+        if wait:
+            recovered(session, scope.stack)
+        progress = look(session, scope.stack)
+        found = tuple(each for each in progress.services if scope.covers(each.service))
         if not found:
             raise NotFoundError(
                 f"{target} has no revision", hint="`rollout deploy` makes the first"
@@ -49,9 +54,14 @@ def command(settings: Settings, /, target: str, wait: bool, output: str, **value
             services = [scope.service] if scope.service else None
             return to_rest(session, scope.stack, following, services)
         if output == "json":
-            click.echo(document(status_documents(found)))
+            since = timestamp(progress.held_since)
+            held = {"holder": progress.holder or None, "held_since": since}
+            click.echo(document([{**each, **held} for each in status_documents(found)]))
         else:
             click.echo(status_table(found))
+            if progress.holder and progress.held_since is not None:
+                since = ago(progress.held_since, progress.at)
+                click.echo(f"\nheld by {clean(progress.holder)}, since {since}")
             _explain(session, found)
     return 0
 

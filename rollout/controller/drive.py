@@ -25,6 +25,8 @@ from rollout.decide.world import Attempt, Decision, World
 from rollout.errors import EngineError, HeldError, InterruptedRolloutError
 from rollout.ledger.lease import Entry, Lease
 from rollout.ledger.ledger import KEEP
+from rollout.ledger.records import FILE
+from rollout.model import labels
 from rollout.model.action import Action, Note, Prepare, Push
 from rollout.model.event import Event, EventKind, Progress
 from rollout.model.revision import Revision
@@ -347,6 +349,8 @@ class _Driver:
                 target = last_completed(history)
                 needed |= {target.number} if target else set()
                 self._session.ledger.trim(self._stack, service, frozenset(needed))
+        if any(record.labels.get(labels.RECORD) == FILE for record in seen.records):
+            self._session.ledger.trim_contents(self._stack)
 
     def _wait(self, decisions: dict[str, Decision], now: float, holder: Entry | None) -> None:
         until = [now + (FOLLOW_POLL_S if holder else POLL_S)]

@@ -28,6 +28,8 @@ from rollout.model.state import Cause, MarkKind
 
 KEEP = 10
 """Revisions kept per service at the least."""
+CONTENT_STAYS_S = 3600.0
+"""How long a config or secret that no revision mounts is kept at the least."""
 _CONTENT = "rollout.content"
 
 Book = dict[str, tuple[Revision, ...]]
@@ -165,6 +167,23 @@ class Ledger:
         drop = {each.number for each in history[:-KEEP]} - needed
         for record in found:
             if record.labels.get(labels.SERVICE) == service and _number(record) in drop:
+                self.store.drop(record.name)
+
+    def trim_contents(self, stack: str) -> None:
+        """Drop configs and secrets that no revision mounts.
+
+        Not those put lately: the revision that they are for may be about to be recorded.
+        """
+        found = self.store.list(stack)
+        named = {
+            labels.file_record(stack, file.digest)
+            for history in self.book_of(found).values()
+            for revision in history
+            for file in revision.spec.task.files
+        }
+        for record in found:
+            is_old = self._clock() - record.created_at > CONTENT_STAYS_S
+            if record.labels.get(labels.RECORD) == FILE and record.name not in named and is_old:
                 self.store.drop(record.name)
 
     def begin_removal(self, stack: str, services: frozenset[str] | None) -> None:

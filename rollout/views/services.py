@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from rollout.model.labels import full_name
 from rollout.model.spec import Port, ServiceSpec
 from rollout.model.state import MarkKind
 from rollout.model.status import ServiceStatus
 from rollout.views.table import table
-from rollout.views.text import natural, short_image
+from rollout.views.text import ago, natural, short_image, timestamp
 
 _SERVICES = ("NAME", "MODE", "REPLICAS", "IMAGE", "REVISION", "STATE", "PORTS")
-_STACKS = ("NAME", "SERVICES")
+_STACKS = ("NAME", "SERVICES", "HELD BY", "SINCE")
 
 
 def in_order(statuses: Iterable[ServiceStatus]) -> list[ServiceStatus]:
@@ -86,10 +87,40 @@ def _port(port: Port) -> str:
     return f"{host}:{published}->{port.target}/{port.protocol}"
 
 
-def stack_table(services: Mapping[str, int]) -> str:
-    """`services`: stack name → how many services it has."""
-    return table(_STACKS, [(name, str(services[name])) for name in sorted(services, key=natural)])
+class StackRow(NamedTuple):
+    """One stack, as `ls` shows it."""
+
+    name: str
+    services: int
+    holder: str = ""
+    """Who drives it now; empty where nobody does."""
+    held_since: float | None = None
+    """Epoch seconds on the engine's clock."""
 
 
-def stack_documents(services: Mapping[str, int]) -> list[dict[str, object]]:
-    return [{"stack": name, "services": services[name]} for name in sorted(services, key=natural)]
+def stack_table(rows: Iterable[StackRow], *, now: float) -> str:
+    """By name; `now` is the engine's."""
+    return table(
+        _STACKS,
+        [
+            (
+                each.name,
+                str(each.services),
+                each.holder,
+                "" if each.held_since is None else ago(each.held_since, now),
+            )
+            for each in sorted(rows, key=lambda each: natural(each.name))
+        ],
+    )
+
+
+def stack_documents(rows: Iterable[StackRow]) -> list[dict[str, object]]:
+    return [
+        {
+            "stack": each.name,
+            "services": each.services,
+            "holder": each.holder or None,
+            "held_since": timestamp(each.held_since),
+        }
+        for each in sorted(rows, key=lambda each: natural(each.name))
+    ]

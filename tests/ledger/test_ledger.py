@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from rollout.engine.simulated.store import MemoryStore
 from rollout.errors import ConflictError, NotFoundError, RolloutError, UsageError
 from rollout.ledger.history import find, outcomes, previous_of
-from rollout.ledger.ledger import KEEP, Ledger
+from rollout.ledger.ledger import CONTENT_STAYS_S, KEEP, Ledger
 from rollout.model import labels
 from rollout.model.revision import Revision
-from rollout.model.spec import ServiceSpec, TaskSpec
+from rollout.model.spec import FileMount, ServiceSpec, TaskSpec
 from rollout.model.state import Cause, MarkKind
 
 WEB = ServiceSpec(name="web", task=TaskSpec(image="web:1"))
@@ -199,3 +199,25 @@ def test_outcomes_tell_completed_superseded_and_rolled_back() -> None:
         3: "rolled back",
         4: "in progress",
     }
+
+
+def test_contents_that_no_revision_mounts_are_dropped_in_time() -> None:
+    """Those of kept revisions stay, and those put lately: their revision may be on its way."""
+    now = [0.0]
+    store = MemoryStore(lambda: now[0], RLock())
+    ledger = Ledger(store, lambda: now[0], by="ann@laptop")
+    used, unused, fresh = "a" * 64, "b" * 64, "c" * 64
+    file = FileMount(kind="config", source="settings", target="/settings", digest=used)
+    ledger.put_contents("shop", {used: b"1", unused: b"2"})
+    ledger.record("shop", replace(WEB, task=replace(WEB.task, files=(file,))), Cause.DEPLOY)
+
+    ledger.trim_contents("shop")
+    assert ledger.contents("shop")(unused) == b"2"
+    now[0] += CONTENT_STAYS_S + 1
+    ledger.put_contents("shop", {fresh: b"3"})
+    ledger.trim_contents("shop")
+
+    assert ledger.contents("shop")(used) == b"1"
+    assert ledger.contents("shop")(fresh) == b"3"
+    with pytest.raises(NotFoundError, match="no longer in the ledger"):
+        ledger.contents("shop")(unused)

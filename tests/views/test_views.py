@@ -12,6 +12,7 @@ from rollout.views.diff import diff_text, differences
 from rollout.views.history import history_documents, history_table
 from rollout.views.inspect import inspect_document, inspect_text
 from rollout.views.services import (
+    StackRow,
     ports,
     service_documents,
     service_table,
@@ -25,7 +26,12 @@ from tests.support.shown import NOW, PINNED, revision, spec, status, task
 
 def test_columns_are_ten_wide_and_three_apart_as_docker_s() -> None:
     """The very text that `docker stack ls` printed."""
-    assert stack_table({"st": 2}) == "NAME      SERVICES\nst        2"
+    shown = stack_table([StackRow("st", 2, "ann@host", 10.0)], now=70.0)
+
+    assert [line.split() for line in shown.splitlines()] == [
+        ["NAME", "SERVICES", "HELD", "BY", "SINCE"],
+        ["st", "2", "ann@host", "about", "a", "minute", "ago"],
+    ]
 
 
 def test_no_cell_can_steer_the_terminal() -> None:
@@ -63,10 +69,14 @@ def test_ports_are_written_as_docker_writes_them() -> None:
 
 
 def test_stacks_are_listed_naturally() -> None:
-    assert stack_documents({"b10": 1, "b9": 2}) == [
-        {"stack": "b9", "services": 2},
-        {"stack": "b10", "services": 1},
-    ]
+    rows = [StackRow("b10", 1), StackRow("b9", 2, "ann@host (pid 7)", 0.0)]
+    since = "1970-01-01T00:00:00"
+
+    free, held = reversed(stack_documents(rows))
+
+    assert free == {"stack": "b10", "services": 1, "holder": None, "held_since": None}
+    assert (held["stack"], held["holder"]) == ("b9", "ann@host (pid 7)")
+    assert str(held["held_since"]).startswith(since)
 
 
 def test_history_says_what_made_a_revision_and_how_it_ended() -> None:

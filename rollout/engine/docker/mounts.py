@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from rollout.errors import EngineError
+from rollout.errors import EngineError, NotFoundError
 from rollout.model.spec import FileMount, Mount, TaskSpec
 
 Json = dict[str, Any]
@@ -57,13 +57,22 @@ def _tar(files: list[tuple[str, FileMount]], contents: Callable[[str], bytes]) -
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name, file in files:
-            content = contents(file.digest)
+            content = _content(file, contents)
             entry = tarfile.TarInfo(name)
             entry.size = len(content)
             entry.mode = file.mode
             entry.uid, entry.gid = _number(file.uid, file), _number(file.gid, file)
             archive.addfile(entry, io.BytesIO(content))
     return buffer.getvalue()
+
+
+def _content(file: FileMount, contents: Callable[[str], bytes]) -> bytes:
+    try:
+        return contents(file.digest)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"{file.kind} {file.source}: {error.message}", hint=error.hint
+        ) from None
 
 
 def _number(text: str, file: FileMount) -> int:
