@@ -149,6 +149,28 @@ def test_who_holds_a_stack_is_shown_and_can_be_unlocked(
     assert rollout("status", stack, "--format", "json").json[0]["holder"] is None
 
 
+def test_what_a_dead_controller_had_half_made_goes_with_the_next_command(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """A container that still has the name of one that is being prepared."""
+    rollout("deploy", "-c", _file(tmp_path, image, 1), stack)
+    name = f"{stack}_web.1.{'0' * 25}.preparing"
+    mine = {
+        labels.COMPOSE_PROJECT: stack,
+        labels.COMPOSE_SERVICE: "web",
+        labels.STACK: stack,
+        labels.SERVICE: "web",
+        labels.SLOT: "1",
+    }
+    client.create_container(image, name=name, labels=mine)
+    assert f"/{name}" in _left(client, stack)
+
+    rollout("status", stack, "--wait")
+
+    assert f"/{name}" not in _left(client, stack)
+    assert len(_up(client, stack)) == 2
+
+
 def _history(stack: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = rollout("history", f"{stack}_web", "--format", "json").json
     return found
