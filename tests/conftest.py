@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 
 import docker
@@ -9,6 +10,15 @@ import pytest
 
 from rollout.engine.docker.engine import DockerEngine, connect
 from tests.support.engine import build_image, new_stack, sweep
+
+
+def pytest_configure() -> None:
+    """Commands under test begin as from a terminal, however the tests were started: a job in the
+    background of a shell ignores signals, and so does all that it starts."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, usual)
 
 
 @pytest.fixture(scope="session")

@@ -114,7 +114,8 @@ def test_a_new_image_that_exits_at_once_costs_nothing_start_first(web: Web) -> N
     """`order: start-first` and nothing else said: the old task stays, and it is no success."""
     web.deploy({"V": "1"})
 
-    web.deploy(BAD, update="order: start-first, parallelism: 1, monitor: 2s", expect=3)
+    web.more = '    command: ["/bin/busybox", "false"]'
+    web.deploy({"V": "1"}, update="order: start-first, parallelism: 1, monitor: 2s", expect=3)
 
     assert web.up() == {1: 1, 2: 1, 3: 1}
 
