@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-down test check test-engines bench lock clean
+.PHONY: help install engine images demo demo-down test check test-engines soak bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -44,6 +44,9 @@ test: images ## everything: check, and all tests on a real engine
 
 test-engines: images ## all tests on a real engine once more, on a newer one beside it (Debian trixie's)
 	@compose/setup/other-engine.sh trixie $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m docker
+
+soak: images ## 200 updates in a row: nothing grows
+	@$(BIN)/python -m tests.soak 200
 
 bench: images ## ratios against the bare engine calls and against `import docker`
 	@$(BIN)/python -m tests.bench
