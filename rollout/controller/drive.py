@@ -22,12 +22,12 @@ from rollout.controller.workers import Result, Workers
 from rollout.decide.decide import decide
 from rollout.decide.run import last_completed
 from rollout.decide.world import Attempt, Decision, World
-from rollout.errors import EngineError, HeldError, InterruptedRolloutError
+from rollout.errors import EngineError, HeldError, InterruptedRolloutError, NotFoundError
 from rollout.ledger.lease import Entry, Lease
 from rollout.ledger.ledger import KEEP
 from rollout.ledger.records import FILE
 from rollout.model import labels
-from rollout.model.action import Action, Note, Prepare, Push
+from rollout.model.action import Action, Note, Prepare, Push, TaskAction
 from rollout.model.event import Event, EventKind, Progress
 from rollout.model.revision import Revision
 from rollout.model.status import ServiceStatus
@@ -245,7 +245,16 @@ class _Driver:
             case _:
                 if isinstance(action, Prepare):
                     self._ensure(action.revision)
-                self._session.engine.act(action, ledger.contents(self._stack))
+                self._act_on_engine(action)
+
+    def _act_on_engine(self, action: TaskAction) -> None:
+        try:
+            self._session.engine.act(action, self._session.ledger.contents(self._stack))
+        except NotFoundError:
+            # Somebody may have removed what it needs: that is made again with the next try.
+            with self._ensuring:
+                self._ensured.clear()
+            raise
 
     def _ensure(self, revision: Revision) -> None:
         """Networks and volumes, once per revision: two at once would make a network twice."""

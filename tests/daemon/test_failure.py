@@ -231,3 +231,20 @@ def test_a_task_that_stays_unhealthy_pauses_the_update(
 
     assert "unhealthy" in ran.err
     assert (2, 1) in _running(stack)
+
+
+def test_out_of_memory_is_said(tmp_path: Path, stack: str, image: str) -> None:
+    """Not an exit code that somebody has to look up."""
+    text = """
+        services:
+          web:
+            image: {image}
+            command: ["sh", "-c", "x=0123456789abcdef; while {test}; do x=$$x$$x; done; sleep 99"]
+            mem_limit: 16m
+            deploy: {{restart_policy: {{condition: none}}, update_config: {{monitor: 2s}}}}
+    """
+    for test, code in (("false", 0), (":", 3)):
+        file = compose_file(tmp_path, text.format(image=image, test=test))
+        ran = rollout("deploy", "-c", file, stack, expect=code)
+
+    assert "killed, out of memory" in ran.err, str(ran)

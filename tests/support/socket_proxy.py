@@ -7,6 +7,8 @@ request by `fault(method, path)`:
     "before"     cut the connection instead of passing it on: it never happened
     "after"      pass it on, and cut the connection when the answer comes: it happened
     "silent"     pass it on, and keep the answer
+    "garbled"    answer with what is no JSON instead of passing it on
+    "cut short"  answer with less than was announced, and cut the connection
     500 … 599    answer with that status instead of passing it on
 """
 
@@ -22,6 +24,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Fault = str | int | None
+_HALF = b'[{"Id": "4711", "Na'
 
 ENGINE_SOCKET = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock").removeprefix("unix://")
 
@@ -35,6 +38,8 @@ class SocketProxy:
         self.requests: list[str] = []
         self.connections = 0
         self.fault: Callable[[str, str], Fault] = lambda _method, _path: None
+        self.mute = False
+        """Nothing that the engine says is passed on, on any connection."""
         self._upstream = upstream
         self._open: list[socket.socket] = []
         self._listener = socket.socket(socket.AF_UNIX)
@@ -92,6 +97,11 @@ class SocketProxy:
         fault = self.fault(method.decode(), path)
         if fault == "before":
             return False
+        if fault in ("garbled", "cut short"):
+            length = len(_HALF) if fault == "garbled" else 2 * len(_HALF)
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {length}"
+            client.sendall(f"{head}\r\n\r\n".encode() + _HALF)
+            return fault == "garbled"
         if isinstance(fault, int):
             body = json.dumps({"message": "made up by the proxy"}).encode()
             head = f"HTTP/1.1 {fault} Fault\r\nContent-Type: application/json\r\n"
@@ -108,7 +118,7 @@ class SocketProxy:
             while content := engine.recv(65536):
                 if at_answer == ["after"]:
                     break
-                if at_answer != ["silent"]:
+                if at_answer != ["silent"] and not self.mute:
                     client.sendall(content)
         _end(client, engine)
 

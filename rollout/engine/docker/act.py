@@ -21,6 +21,7 @@ from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.revision import Revision
 from rollout.model.secrets import without_secrets_of
@@ -186,6 +187,9 @@ class Act:
     def _taken(self, name: str) -> _Taken:
         # The engine gives the name away a moment before the container can be seen.
         raw = appears(lambda: self._api.inspect(name))
+        if not (raw["Config"].get("Labels") or {}).get(labels.TASK):
+            # Somebody else's, who knows why: it keeps its name, the task gets another id.
+            return _Taken(raw["Id"], prepared=False, alive=False)
         state = raw["State"]
         fresh = state["Status"] == "created" and not (state.get("ExitCode") or state.get("Error"))
         alive = state["Status"] in ("running", "paused", "restarting")

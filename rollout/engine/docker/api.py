@@ -28,23 +28,36 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 _SILENCE_S = 600.0
-"""How long a pull may say nothing: unpacking one large layer is silent."""
+"""How long a pull may say nothing (unpacking one large layer is silent), and a hook."""
 _REGISTRY_S = 20.0
 
 
 class Stream(Generic[T]):
-    """What the engine sends until it ends, is lost, or is closed from another thread."""
+    """What the engine sends until it ends, or is closed from another thread.
 
-    def __init__(self, pieces: Iterator[T], answer: Response) -> None:
+    One that is lost, or silent for too long, ends too; with `lost` it raises that error instead.
+    """
+
+    def __init__(
+        self,
+        pieces: Iterator[T],
+        answer: Response,
+        lost: Callable[[Exception], EngineError] | None = None,
+    ) -> None:
         self._stream = CancellableStream(pieces, answer)
+        self._lost = lost
 
     def __iter__(self) -> Iterator[T]:
         # Cut off in the middle: requests wraps the fault, and half a line is no JSON.  A response
         # that another thread closes loses its file under the reader.
-        with contextlib.suppress(*LINK_FAULTS, ValueError, AttributeError):
+        try:
             yield from self._stream
+        except (*LINK_FAULTS, ValueError, AttributeError) as error:
+            if self._lost is not None:
+                raise self._lost(error) from error
 
     def close(self) -> None:
+        self._lost = None
         with contextlib.suppress(OSError, AttributeError):  # it had ended by itself
             self._stream.close()
 
@@ -135,7 +148,8 @@ class Api:
         def run() -> tuple[int, str]:
             made = self._client.exec_create(container, list(command))
             path = f"/exec/{made['Id']}/start"
-            answer = self._send("POST", path, body={"Detach": False, "Tty": False})
+            body = {"Detach": False, "Tty": False}
+            answer = self._send("POST", path, body=body, timeout_s=_SILENCE_S)
             printed = b"".join(content for _, content in frames([answer.content]))
             code = self._client.exec_inspect(made["Id"])["ExitCode"]
             return int(code or 0), printed.decode(errors="replace")
@@ -150,7 +164,11 @@ class Api:
     def logs(
         self, container: str, *, follow: bool, tail: int | None, since: float | None, tty: bool
     ) -> Stream[tuple[str, bytes]]:
-        """Pieces of output, each with the name of its stream; each line begins with its time."""
+        """Pieces of output, each with the name of its stream; each line begins with its time.
+
+        Followed, it may be silent for ever; else it raises EngineError where it is cut short.
+        """
+        doing = f"read the logs of {_short(container)}"
         query = {
             "stdout": "1",
             "stderr": "1",
@@ -161,19 +179,22 @@ class Api:
         }
         path = f"/containers/{quote(container)}/logs"
         answer = self._do(
-            f"read the logs of {_short(container)}",
-            lambda: self._send("GET", path, params=query, follow=True),
+            doing,
+            lambda: self._send("GET", path, params=query, stream=True, patient=follow),
             Again.LINK,
         )
         pieces = answer.iter_content(None)
-        return Stream((("stdout", each) for each in pieces) if tty else frames(pieces), answer)
+        parts = (("stdout", each) for each in pieces) if tty else frames(pieces)
+        lost = None if follow else (lambda error: translate(error, doing, self._endpoint))
+        return Stream(parts, answer, lost)
 
     def events(self, filters: Mapping[str, list[str]]) -> Stream[Json]:
-        """Ends without a word when the connection is lost: look again then."""
+        """Ends without a word when the connection is lost, or silent for as long as a call may be,
+        since a stalled stream looks like a quiet one: look again then."""
         query = {"filters": json.dumps(filters)}
         answer = self._do(
             "watch events",
-            lambda: self._send("GET", "/events", params=query, follow=True),
+            lambda: self._send("GET", "/events", params=query, stream=True),
             Again.NOTHING,
         )
         return Stream((json.loads(line) for line in answer.iter_lines() if line), answer)
@@ -315,20 +336,24 @@ class Api:
         headers: Mapping[str, str] | None = None,
         timeout_s: float | None = None,
         stream: bool = False,
-        follow: bool = False,
+        patient: bool = False,
     ) -> Response:
-        """A call that the SDK has no method for; `follow` reads for as long as there is more."""
+        """A call that the SDK has no method for.  `patient`: once the answer has begun, what comes
+        next may take for ever."""
         answer = self._client.request(
             method,
             f"{self._client.base_url}/v{self._client.api_version}{path}",
             params=params,
             json=body,
             headers=headers,
-            timeout=None if follow else timeout_s or self._client.timeout,
-            stream=stream or follow,
+            timeout=timeout_s or self._client.timeout,
+            stream=stream,
         )
         if answer.status_code >= 400:
             raise APIError(answer.reason, response=answer, explanation=_explanation(answer))
+        if patient:
+            sdk: Any = self._client  # what its own streams do has no public name
+            sdk._disable_socket_timeout(sdk._get_raw_response_socket(answer))  # noqa: SLF001
         return answer
 
     def _credentials(self, reference: str) -> dict[str, str]:

@@ -72,6 +72,8 @@ def translate(error: Exception, doing: str, endpoint: Endpoint) -> EngineError:
             f"{endpoint}: TLS failed: {one_line(str(_root(error)))}",
             hint="check the certificates (DOCKER_CERT_PATH, DOCKER_TLS_VERIFY)",
         )
+    if isinstance(error, requests_errors.InvalidJSONError):
+        return LinkError(f"{doing}: {endpoint} gave an answer that makes no sense")
     if isinstance(error, LINK_FAULTS):
         return _link(error, doing, endpoint)
     return EngineError(f"{doing}: {one_line(str(error)) or type(error).__name__}")
