@@ -90,4 +90,6 @@ def _wake_at(view: View) -> float | None:
         times += [view.complete_at]
         if view.batch.candidates:
             times += [view.batch.open_at]
+            if view.failures:
+                times += [update.trusted_at(view, task) for task in view.running()]
     return min((at for at in times if at is not None and at > view.now), default=None)

@@ -10,7 +10,7 @@ from rollout.decide.slots import Bucket, Slot
 from rollout.decide.view import View
 from rollout.model.action import Action, Prepare, Start, Stop
 from rollout.model.revision import Revision
-from rollout.model.spec import Order
+from rollout.model.spec import FailureAction, Order
 from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
 
@@ -47,15 +47,25 @@ def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
     """Slots not to be begun, since a task of this run has failed and they hold the last that runs.
 
     An operator's choice of parallelism may take all tasks down at once; going on after a failure
-    may not.  Swarm goes on until nothing runs (its recording s13).
+    may not.  Swarm goes on until nothing runs (its recording s13).  Under `continue`, which
+    no number of failures ends, a new task counts once it has been watched for `monitor`.
     """
     if not view.failures or view.run.order is Order.START_FIRST:
         return ()
     ours = {slot.number for slot in chosen}
-    if any(task.slot not in ours for task in view.running()):
+    others = [task for task in view.running() if task.slot not in ours]
+    if any(trusted_at(view, task) <= view.now for task in others):
         return ()
     well = [slot for slot in chosen if any(task.running for task in slot.tasks)]
     return tuple(well[-1:])
+
+
+def trusted_at(view: View, task: Task) -> float:
+    """When a task that runs may be relied on: an old one has been for long."""
+    watched = view.run.action is FailureAction.CONTINUE
+    if task.digest != view.run.digest or task.armed or not watched:
+        return 0.0
+    return (task.running_since or view.now) + view.run.monitor_s
 
 
 def carry_through(view: View) -> Iterator[Action]:

@@ -431,3 +431,16 @@ def test_start_first_an_exit_at_once_costs_no_old_task() -> None:
     world.until_at_rest()
 
     assert world.images == {1: "v1", 2: "v1"}
+
+
+def test_continue_trusts_no_task_that_has_just_started() -> None:
+    """Each new task dies half a second after its start, and the pace is faster than that."""
+    cadence = UpdateConfig(monitor_s=1, failure_action=FailureAction.CONTINUE, delay_s=0.3)
+    world = World(spec(4, update=cadence)).deploy()
+    world.behave(Behaviour(exits_after_s=0.9, exit_code=3), image="v2")
+
+    world.update(image="v2")
+    world.until_at_rest()
+
+    assert "v1" in world.images.values()
+    assert world.state == "paused"
