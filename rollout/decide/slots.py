@@ -125,8 +125,12 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
         stale=tuple(stale),
         run=tuple(ran),
         last=last,
-        existed=number <= run.slots_before or any(task.revision < run.first for task in tasks),
+        existed=_existed(tasks, number, run),
     )
+
+
+def _existed(tasks: tuple[Task, ...], number: int, run: Run) -> bool:
+    return number <= run.slots_before or any(task.revision < run.first for task in tasks)
 
 
 def _age(task: Task) -> tuple[float, str]:
@@ -203,6 +207,9 @@ def _bucket(
         return Bucket.VACATED
     if _was_one_too_many(last, run):
         return Bucket.VACANT
-    if last.digest != run.digest or _is_tried_again(last, run):
+    if last.digest != run.digest:
         return Bucket.DOWN
+    if _is_tried_again(last, run):
+        # One that the run itself has added is in no batch: it is filled.
+        return Bucket.DOWN if _existed(tasks, last.slot, run) else Bucket.VACANT
     return Bucket.VACANT if _was_stopped_for_another(last, tasks) else Bucket.LOST

@@ -5,6 +5,7 @@ One stack, one service for each kind of treatment, all treated at once.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,53 @@ def test_in_mid_update_it_still_ends_well(
 
     assert _running(client, stack) == {name: [(1, 2), (2, 2)] for name in names}
     eventually(lambda: not [row for row in _rows(client, stack) if row["State"] == "paused"])
+
+
+def test_a_network_that_was_removed_in_mid_update(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """The new task cannot be started: the update pauses and says why.  The network is made again
+    with the next try, so `resume` is all it takes."""
+    text = SERVICE.format(name="web", image=image, version="{version}", replicas=1, delay="0s")
+    text = text.replace('"{version}"', '"{version}", STOP_TAKES: "3"')
+    file = f"    services:{text}    volumes: {{kept: }}\n"
+    rollout("deploy", "-c", compose_file(tmp_path, file.replace("{version}", "1")), stack)
+
+    with witness(stack) as seen:
+        new = compose_file(tmp_path, file.replace("{version}", "2"))
+        update = start("deploy", "-c", new, stack)
+        seen.wait_for(lambda: seen.of("kill", revision=1))
+        network = f"{stack}_default"
+        old = _container(client, stack, "web", 1, 1)
+        client.disconnect_container_from_network(old, network, force=True)
+        client.remove_network(network)
+        ran = finish(update, expect=3)
+
+    assert "not found" in ran.err
+    assert network in ran.err
+    rollout("resume", f"{stack}_web")
+    assert _running(client, stack) == {"web": [(1, 2)]}
+
+
+def test_a_port_that_somebody_else_has_taken(tmp_path: Path, stack: str, image: str) -> None:
+    """One line says which and that it is taken; once it is free, the same file again is enough."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        file = compose_file(
+            tmp_path,
+            f"""
+            services:
+              web:
+                image: {image}
+                ports: ["127.0.0.1:{port}:80"]
+                deploy:
+                  restart_policy: {{condition: none}}
+                  update_config: {{monitor: 200ms}}
+            """,
+        )
+        said = rollout("deploy", "-c", file, stack, expect=None)
+
+    assert f"127.0.0.1:{port}" in said.out + said.err
+    assert "already in use" in said.out + said.err
+    assert said.code != 0, str(said)
+    rollout("deploy", "-c", file, stack)

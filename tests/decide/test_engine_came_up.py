@@ -71,3 +71,12 @@ def test_when_the_update_is_over_the_restart_policy_counts() -> None:
     assert _slot_1([ended(1, done)], done) == (Bucket.LOST, 0)
     tasks = [ended(1, done), running(2, done), running(3, done)]
     assert str(decide(world([V1, done], tasks, came_up_at=NOW))) == ""
+
+
+def test_in_a_first_deployment_it_is_filled() -> None:
+    """Its slot is in no batch, and must not be waited for as if it were."""
+    never = first(restart=NEVER, replicas=1, ended=None)
+
+    decision = decide(world([never], [ended(1, never)], came_up_at=NOW - 0.5))
+
+    assert "web.1" in str(decision)
