@@ -10,7 +10,7 @@ The order of the rules is the whole of it:
     3. slots too many go, empty and lost ones are filled
     4. paused, finished or told to stop: nothing new is begun
     5. the next batch is made Ready, and begun when it is its turn
-    6. tasks that were watched long enough are Docker's to restart
+    6. tasks that were watched long enough are Docker's to restart, while they do well
     7. nothing left: say so in the ledger
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 
 from rollout.decide import clean, repair, update, verdict
 from rollout.decide.batch import deadlines, proven_at
-from rollout.decide.failure import gave_up, retry_at
+from rollout.decide.failure import retry_at
 from rollout.decide.status import status_of
 from rollout.decide.view import View, view_of
 from rollout.decide.world import Decision, World
@@ -40,12 +40,11 @@ def decide(world: World) -> Decision:
 def _is_over(view: View) -> bool:
     """Nothing is under way, nor may still come up."""
     under_way = view.world.busy or view.batch.in_flux
-    return (view.run.paused or view.run.finished) and not under_way
+    return not view.is_open and not under_way
 
 
 def _rules(view: View) -> Iterator[Action]:
-    open_run = not (view.run.paused or view.run.finished)
-    if open_run and view.acts_on_failure:
+    if view.is_open and view.acts_on_failure:
         yield verdict.on_failure(view)
         yield from update.carry_through(view)
         return
@@ -54,13 +53,14 @@ def _rules(view: View) -> Iterator[Action]:
     if not view.world.stopping:
         yield from repair.fill(view)
         yield from repair.restart(view)
-    if open_run and not view.world.stopping:
+    if view.is_open and not view.world.stopping:
         yield from update.begin_batch(view)
         yield from update.prepare_next(view)
     yield from repair.arm(view)
+    yield from repair.disarm(view)
     yield from clean.sweep(view)
     yield from clean.reap(view)
-    if open_run and not view.world.stopping:
+    if view.is_open and not view.world.stopping:
         yield from verdict.at_the_end(view)
 
 
@@ -74,19 +74,21 @@ def _once_each(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 def _wake_at(view: View) -> float | None:
     """The next moment at which the answer may change though nothing happens."""
+    goes_on = view.is_open and not view.world.stopping
     times: list[float | None] = [*deadlines(view.slots, view.run)]
     times += [repair.restart_at(view, slot) for slot in view.slots]
     times += [proven_at(slot, view.run) for slot in view.slots]
     for slot in view.slots:
         attempt = view.attempts.get(slot.number)
-        if attempt is None or gave_up(attempt, view.run, view.now):
+        if attempt is None or view.has_given_up(attempt):
             continue
-        if not view.unwatched or repair.is_tried(view, slot):
+        if goes_on or repair.is_tried(view, slot):
             times += [retry_at(attempt)]
             if view.run.deadline_s:
                 times += [attempt.first_at + view.run.deadline_s]
     if not view.unwatched:
-        times += [repair.arm_at(view, task) for slot in view.slots for task in slot.tasks]
+        times += [repair.arm_at(view, slot, task) for slot in view.slots for task in slot.tasks]
+    if goes_on:
         times += [view.complete_at]
         if view.batch.candidates:
             times += [view.batch.open_at]

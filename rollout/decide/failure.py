@@ -57,7 +57,7 @@ def deadline_of(task: Task, run: Run) -> float | None:
 
 def retry_at(attempt: Attempt) -> float:
     """Growing pauses: 1, 2, 4, 8, 16, then every 30 seconds."""
-    return attempt.last_at + min(2.0 ** (attempt.count - 1), 30.0)
+    return attempt.last_at + min(2.0 ** min(attempt.count - 1, 5), 30.0)
 
 
 def gave_up(attempt: Attempt, run: Run, now: float) -> bool:

@@ -4,18 +4,23 @@ Docker's own restart policy looks after a task once it has passed its monitor wi
 then).  Until then, and for what Docker does not do (a container removed by hand, one that is
 unhealthy), these rules make a new task in the slot, as Swarm does: after the restart delay, as
 often as the policy allows.
+
+Docker knows no delay, no window and, where any end is followed by a restart, no limit either.  So
+whoever supervises takes a task back as soon as Docker has restarted it once: that was the first
+attempt, and all others follow these rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import takewhile
 
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import prepare
 from rollout.decide.view import View
 from rollout.model.action import Action, Arm, Start
 from rollout.model.revision import Revision
-from rollout.model.spec import RestartCondition
+from rollout.model.spec import RestartCondition, RestartPolicy
 from rollout.model.task import Task
 
 
@@ -70,14 +75,12 @@ def restart_at(view: View, slot: Slot) -> float | None:
         return None
     revision = _made_by(view, task) or view.run.target
     policy = revision.spec.task.restart
-    ended = [each for each in slot.tasks if each.ended and each.digest == task.digest]
     if policy.condition is RestartCondition.NONE:
         return None
     if policy.condition is RestartCondition.ON_FAILURE and not _failed(task):
         return None
     ended_at = task.finished_at or task.created_at
-    restarts = task.restarts + _restarts(ended, policy.window_s, ended_at)
-    if policy.max_attempts and restarts >= policy.max_attempts:
+    if policy.max_attempts and _restarts(slot, task, policy.window_s) >= policy.max_attempts:
         return None
     return ended_at + policy.delay_s
 
@@ -90,21 +93,42 @@ def arm(view: View) -> Iterator[Action]:
     at_once = view.unwatched
     for slot in view.slots:
         for task in slot.tasks:
-            due = arm_at(view, task)
+            due = arm_at(view, slot, task)
             if due is not None and (at_once or view.now >= due):
                 revision = _made_by(view, task) or view.run.target
                 policy = revision.spec.task.restart
                 yield Arm(task=task, policy=policy, cause="watched long enough")
 
 
-def arm_at(view: View, task: Task) -> float | None:
+def arm_at(view: View, slot: Slot, task: Task) -> float | None:
     """When a task has been watched long enough; None where there is nothing to set."""
     if task.armed or not task.running or task.running_since is None:
+        return None
+    if view.supervised and _was_restarted(slot, task):
         return None
     revision = _made_by(view, task) or view.run.target
     if not _may_restart(revision) or not task.digest:
         return None
     return task.running_since + max(view.run.monitor_s, view.run.final_monitor_s)
+
+
+def _was_restarted(slot: Slot, task: Task) -> bool:
+    """By Docker, or it is itself what one like it was replaced by."""
+    return task.restarts > 0 or any(
+        each.ended and each.digest == task.digest and each.created_at < task.created_at
+        for each in slot.tasks
+    )
+
+
+def disarm(view: View) -> Iterator[Action]:
+    """Take back from Docker what does not do well under it."""
+    if not view.supervised:
+        return
+    for slot in view.slots:
+        for task in slot.tasks:
+            if task.alive and task.armed and task.restarts:
+                policy = RestartPolicy(condition=RestartCondition.NONE)
+                yield Arm(task=task, policy=policy, cause="restarted by Docker, taken back")
 
 
 def _may_restart(revision: Revision) -> bool:
@@ -127,6 +151,9 @@ def _definition(view: View, slot: Slot) -> Revision:
     Swarm starts the new one that has just failed elsewhere (its recording s29b).
     """
     reached = slot.run or slot.bucket is Bucket.FAILED or not slot.existed
+    if slot.bucket is Bucket.FAILED and slot.last is not None:
+        # Start-first has kept the old task, which served to the end.
+        reached = slot.last.digest == view.run.digest
     if view.run.paused and not reached:
         return (_made_by(view, slot.last) if slot.last else None) or view.old_revision()
     if slot.last is not None and slot.last.digest == view.run.digest:
@@ -154,10 +181,26 @@ def _failed(task: Task) -> bool:
     return task.exit_code != 0 or task.unhealthy_since is not None or task.oom_killed
 
 
-def _restarts(ended: list[Task], window_s: float, now: float) -> int:
-    """How often this slot was restarted, within the policy's window where there is one.
+def _restarts(slot: Slot, last: Task, window_s: float) -> int:
+    """How often this slot was restarted with what ended last, within the policy's window where
+    there is one.  Another definition in between counts from nothing, as in Swarm.
 
     max_attempts 2: one start and two restarts; so the third end finds two restarts.
     """
-    starts = sorted(task.started_at or task.created_at for task in ended)[1:]
-    return sum(1 for at in starts if not window_s or now - window_s < at)
+    newest_first = (task for task in reversed(slot.tasks) if not task.prepared)
+    alike = tuple(takewhile(lambda task: task.digest == last.digest, newest_first))
+    since = (last.finished_at or last.created_at) - window_s if window_s else 0.0
+    ours = sum(1 for task in alike[:-1] if _first_start(task) > since)
+    return ours + sum(_by_docker(task, since) for task in alike)
+
+
+def _first_start(task: Task) -> float:
+    """Where Docker has started it since, that is forgotten, but it was made for it."""
+    return task.created_at if task.restarts else task.started_at or task.created_at
+
+
+def _by_docker(task: Task, since: float) -> int:
+    """Of Docker's restarts those that are known to be later: all, the last one, or none."""
+    if task.created_at > since:
+        return task.restarts
+    return min(task.restarts, 1) if (task.started_at or 0.0) > since else 0

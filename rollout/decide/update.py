@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.decide.batch import proven_at
-from rollout.decide.failure import gave_up, retry_at
+from rollout.decide.failure import retry_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.view import View
 from rollout.model.action import Action, Prepare, Start, Stop
@@ -72,6 +72,12 @@ def carry_through(view: View) -> Iterator[Action]:
     """What was begun is finished: start what was vacated, stop what is replaced."""
     cause = f"replaced by revision {view.run.target.number}"
     for slot in view.slots:
+        if view.supervised and view.run.paused:
+            yield from (
+                Stop(task=task, cause="unhealthy")
+                for task in slot.old
+                if _is_to_be_stopped(view, task)
+            )
         if slot.bucket is Bucket.DIRTY:
             continue
         if slot.bucket is Bucket.VACATED and slot.ready is not None:
@@ -100,9 +106,7 @@ def prepare(
     view: View, slot: Slot, revision: Revision, cause: str, *, start: bool = False
 ) -> Iterator[Action]:
     attempt = view.attempt(slot.number, revision.digest)
-    if attempt is None or (
-        retry_at(attempt) <= view.now and not gave_up(attempt, view.run, view.now)
-    ):
+    if attempt is None or (retry_at(attempt) <= view.now and not view.has_given_up(attempt)):
         after = slot.tasks[-1].id if slot.tasks else ""
         yield Prepare(revision=revision, slot=slot.number, cause=cause, after=after, start=start)
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rollout.decide.batch import Batch, batch_of
-from rollout.decide.failure import failures_of, too_many
+from rollout.decide.failure import failures_of, gave_up, too_many
 from rollout.decide.run import Run, last_completed, run_of
 from rollout.decide.slots import Bucket, Slot, slots_of, vacant, was_shut_down
 from rollout.decide.world import Attempt, World
@@ -41,9 +41,19 @@ class View(Struct, frozen=True, kw_only=True):
         return self.world.now
 
     @property
+    def is_open(self) -> bool:
+        """The update is under way: it has come to no end, for now or for good."""
+        return not (self.run.paused or self.run.finished)
+
+    @property
+    def supervised(self) -> bool:
+        """Somebody watches also what no update is about."""
+        return self.world.supervised and not self.world.stopping
+
+    @property
     def unwatched(self) -> bool:
-        """The update has come to its end, for now or for good: Docker's own policy takes over."""
-        return self.run.paused or self.run.finished or self.world.stopping
+        """Nobody will watch any longer: Docker's own policy takes over."""
+        return self.world.stopping or not (self.is_open or self.supervised)
 
     @property
     def acts_on_failure(self) -> bool:
@@ -73,6 +83,11 @@ class View(Struct, frozen=True, kw_only=True):
         """What became of the tries to make a task of this definition Ready in a slot."""
         found = self.attempts.get(number)
         return found if found is not None and found.digest == digest else None
+
+    def has_given_up(self, attempt: Attempt) -> bool:
+        """It is not tried again.  Whoever supervises goes on for ever once the update is over."""
+        for_ever = self.supervised and not self.is_open
+        return not for_ever and gave_up(attempt, self.run, self.now)
 
     def is_busy(self, target: tuple[str, object]) -> bool:
         return target in self.world.busy

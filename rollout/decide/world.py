@@ -42,6 +42,8 @@ class World(Struct, frozen=True, kw_only=True):
     """Instead of the service's own progress deadline."""
     stopping: bool = False
     """The controller was asked to end: finish what is in flight, begin nothing."""
+    supervised: bool = False
+    """Somebody watches for good, not only until the update has ended."""
 
 
 class Decision(Struct, frozen=True, kw_only=True):

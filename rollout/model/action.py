@@ -57,7 +57,7 @@ class Remove(Struct, frozen=True, kw_only=True):
 
 
 class Arm(Struct, frozen=True, kw_only=True):
-    """Hand the task to Docker's own restart policy."""
+    """Hand the task to Docker's own restart policy; with the condition `none`, take it back."""
 
     task: Task
     policy: RestartPolicy

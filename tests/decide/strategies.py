@@ -74,6 +74,8 @@ restarts = st.builds(
     window_s=st.sampled_from([0.0, 20.0]),
 )
 
+endless = st.builds(RestartPolicy, delay_s=st.sampled_from([0.0, 1.0, 5.0]))
+
 good = st.builds(
     Behaviour,
     prepare_s=st.sampled_from([0.0, 0.1, 3.0]),

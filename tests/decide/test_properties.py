@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from rollout.engine.simulated.faults import Behaviour, Rule
-from rollout.model.spec import Order, ServiceSpec
+from rollout.model.spec import Order, RestartPolicy, ServiceSpec
 from tests.decide import strategies as some
 from tests.decide.strategies import Interruption
 from tests.scenarios.world import World
@@ -182,3 +184,83 @@ def test_a_controller_that_is_told_to_stop_leaves_nothing_half_done(
     world.until_at_rest(within_s=900)
 
     assert world.revision.last_mark in ("completed", "paused", "failed")
+
+
+@given(some.services(), some.good, some.good)
+def test_an_update_is_the_same_whoever_watches(
+    service: ServiceSpec, before: Behaviour, after: Behaviour
+) -> None:
+    """Supervised or not: the same engine calls in the same order at the same times."""
+    traces = []
+    for supervised in (False, True):
+        world = World(_patient(service), usual=before, supervised=supervised).deploy()
+        world.behave(after, image="v2")
+        world.update(image="v2")
+        world.until_at_rest(within_s=900)
+        traces.append(world.timed())
+
+    assert traces[0] == traces[1]
+
+
+@given(
+    some.services(restart=some.endless),
+    some.good,
+    st.lists(some.disturbances, min_size=1, max_size=6),
+)
+def test_supervised_whatever_goes_down_comes_back(
+    service: ServiceSpec, behaviour: Behaviour, disturbances: list[Interruption]
+) -> None:
+    """After the update, with a policy that knows no end: every slot runs what is asked for."""
+    world = World(_patient(service), usual=behaviour, supervised=True)
+    world.deploy()
+    for each in disturbances:
+        world.at(each.at, partial(each.happen, world))
+
+    world.run_for(50.0)
+    world.until(lambda: world.is_idle and len(world.images) == service.slots, within_s=900)
+    world.until_at_rest(within_s=900)
+
+    _assert_everything_is_as_asked(world)
+
+
+@given(
+    some.services(),
+    st.lists(some.rules, max_size=3),
+    st.lists(st.one_of(some.requests, some.disturbances), max_size=5),
+)
+def test_supervised_every_update_ends(
+    service: ServiceSpec, rules: list[Rule], interruptions: list[Interruption]
+) -> None:
+    """The update comes to its end, though a slot that fails for ever is tried for ever."""
+    world = World(service, supervised=True)
+    world.deploy()
+    for rule in rules:
+        world.behave(rule.behaviour, image=rule.image, slot=rule.slot, generation=rule.generation)
+    for each in interruptions:
+        world.at(each.at, partial(each.happen, world))
+
+    world.update(image="v2")
+    world.run_for(50.0)
+    world.until(lambda: world.revision.last_mark in ("completed", "paused", "failed"), 900)
+
+
+@given(
+    some.services(),
+    st.sampled_from([0.5, 2.0, 20.0]),
+    st.integers(1, 3),
+    st.sampled_from([0.0, 1.0, 5.0]),
+)
+def test_supervised_no_slot_is_restarted_more_often_than_allowed(
+    service: ServiceSpec, lives_s: float, most: int, delay_s: float
+) -> None:
+    """One start and `max_attempts` restarts, Docker's own counted, however long each life was."""
+    policy = RestartPolicy(delay_s=delay_s, max_attempts=most)
+    service = replace(service, task=replace(service.task, restart=policy))
+    world = World(service, usual=Behaviour(exits_after_s=lives_s), supervised=True)
+
+    world.record()
+    world.run_for(600.0)
+
+    starts = Counter(line.split()[1] for line in world.trace("start"))
+    assert set(starts.values()) <= {1 + most}, world.story()
+    assert not world.up()

@@ -53,7 +53,7 @@ class Guard:
         for action in decision.actions:
             if not isinstance(action, Stop) or action.task.digest == target.digest:
                 continue
-            if action.cause == "one slot too many":
+            if action.cause == "one slot too many" or _is_repair(world, action):
                 continue
             beside = [task for task in world.tasks if task.slot == action.task.slot]
             new = [
@@ -145,6 +145,8 @@ class Guard:
             return
         for action in decision.actions:
             if isinstance(action, Stop) and action.task.digest != target.digest:
+                if _is_repair(world, action):
+                    continue
                 assert action.cause == "one slot too many" or any(
                     task.slot == action.task.slot and task.running and task.digest == target.digest
                     for task in world.tasks
@@ -168,6 +170,11 @@ class Guard:
             kept[task.slot] = kept.get(task.slot, 0) + 1
         most = max(HISTORY, world.revisions[-1].spec.task.restart.max_attempts + 1)
         assert all(count <= most for count in kept.values()), kept
+
+
+def _is_repair(world: World, action: Stop) -> bool:
+    """Whoever supervises replaces what is unhealthy, whatever the update."""
+    return world.supervised and not world.stopping and action.task.unhealthy
 
 
 def cadence(revision: Revision) -> UpdateConfig:

@@ -59,6 +59,7 @@ class World:
         guard: bool = True,
         crash_at: frozenset[int] = frozenset(),
         deadline_s: float | None = None,
+        supervised: bool = False,
     ) -> None:
         self.spec = service
         self.clock = VirtualClock(1000.0)
@@ -72,6 +73,7 @@ class World:
         self.crash_at = crash_at
         self.deadline_s = deadline_s
         self.stopping = False
+        self.supervised = supervised
         self.decision: Decision | None = None
         self._guard = Guard() if guard else None
         self._busy: dict[tuple[str, object], float] = {}
@@ -303,6 +305,7 @@ class World:
             attempts=() if fresh else tuple(self._attempts.values()),
             deadline_s=self.deadline_s,
             stopping=self.stopping,
+            supervised=self.supervised,
         )
 
     def _begin(self, action: Action) -> None:

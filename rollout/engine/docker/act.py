@@ -112,9 +112,8 @@ class Act:
                 raise
 
     def arm(self, action: Arm) -> None:
-        policy = translate.restart_policy(action.policy)
-        if policy is not None:
-            self._api.set_restart(action.task.container_id, policy)
+        policy = translate.restart_policy(action.policy) or _NO_RESTART
+        self._api.set_restart(action.task.container_id, policy)
 
     def sweep(self, stack: str) -> None:
         """Removes what a controller that died had only half made."""
