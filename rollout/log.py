@@ -13,6 +13,7 @@ from typing import Any
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FORMATS = ("console", "json")
+_NAMES = {"stack": "of"}
 Fields = MutableMapping[str, Any]
 
 
@@ -77,9 +78,14 @@ def _structlog(fmt: str) -> Any:
 
 
 def _printable(_logger: Any, _method: str, fields: Fields) -> Fields:
-    """Control characters written out, so that no field can steer the terminal; tracebacks stay."""
+    """Control characters written out, so that no field can steer the terminal; tracebacks stay.
+
+    The renderer takes a field `stack` for a stack trace, and writes it below the line.
+    """
     return {
-        key: _escape(value) if isinstance(value, str) and key != "exception" else value
+        _NAMES.get(key, key): _escape(value)
+        if isinstance(value, str) and key != "exception"
+        else value
         for key, value in fields.items()
     }
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rollout.cli import sinks
+from rollout.cli.event_log import log_events
 from rollout.cli.interrupt import FINISHING, Interruption
 from rollout.cli.syntax import duration
 from rollout.controller.drive import drive
@@ -88,8 +89,8 @@ def finish(
         target = full_name(stack, services[0]) if services and len(services) == 1 else stack
         say(
             following,
-            "recorded; nothing drives it until the next command: "
-            f"`rollout status {target} --wait` does",
+            "recorded; a `rollout controller` drives it, or the next command: "
+            f"`rollout status {target} --wait`",
         )
         return 0
     return to_rest(session, stack, following, services)
@@ -129,18 +130,10 @@ def to_rest(
 
 
 def _logged(sink: Sink) -> Callable[[Progress], None]:
-    """The sink, and every event as a log line for operators, at level info."""
+    """The sink, and the log."""
 
     def report(progress: Progress) -> None:
-        for event in progress.events:
-            log.info(
-                event.text or event.state,
-                kind=str(event.kind),
-                stack=event.stack,
-                service=event.service,
-                revision=event.revision,
-                task=event.task,
-            )
+        log_events(progress)
         sink(progress)
 
     return report

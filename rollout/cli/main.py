@@ -37,6 +37,7 @@ COMMANDS = {
     "build": ("rollout.cli.build", "Build the images of a Compose file"),
     "push": ("rollout.cli.push", "Push the images of a Compose file"),
     "rm": ("rollout.cli.rm", "Remove stacks"),
+    "controller": ("rollout.cli.controller", "Stay, and keep every stack as it was asked for"),
     "unlock": ("rollout.cli.unlock", "Free a stack though its holder seems alive"),
 }
 """Name → module with an attribute `command`, and its line in `--help`."""

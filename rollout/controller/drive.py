@@ -3,41 +3,43 @@
 One driver holds the stack's lease and acts.  Any other command runs the same loop without acting:
 it sees and reports the same, since what it reports is derived from what it observes, and takes over
 as soon as the lease is free.  An engine that does not answer is waited for.
+
+A driver that supervises does not end at rest.  It takes the lease when there is something to do,
+gives it back when that is done, and writes nothing in between.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import math
+import time
 from threading import Event as Flag
 from threading import Lock
 from typing import Protocol
 
-from rollout.controller.events import events_between
+from rollout.controller.attempts import Attempts
 from rollout.controller.patience import Patience, limit_of
 from rollout.controller.rebuild import rebuild
 from rollout.controller.removing import Removing
 from rollout.controller.session import Look, Session, observe
-from rollout.controller.workers import Result, Workers
+from rollout.controller.telling import Report, Telling
+from rollout.controller.workers import Workers
 from rollout.decide.decide import decide
 from rollout.decide.run import last_completed
-from rollout.decide.world import Attempt, Decision, World
+from rollout.decide.world import Decision, World
 from rollout.errors import EngineError, HeldError, InterruptedRolloutError, NotFoundError
-from rollout.ledger.lease import Entry, Lease
+from rollout.ledger.lease import Entry, Lease, newest_entry
 from rollout.ledger.ledger import KEEP
 from rollout.ledger.records import FILE
 from rollout.model import labels
 from rollout.model.action import Action, Note, Prepare, Push, TaskAction
-from rollout.model.event import Event, EventKind, Progress
 from rollout.model.revision import Revision
+from rollout.model.state import MarkKind
 from rollout.model.status import ServiceStatus
-from rollout.model.units import format_duration
 
 POLL_S = 5.0
 """How often to look though no event came: events may be lost, the truth is what is listed."""
 FOLLOW_POLL_S = 2.0
-
-Report = Callable[[Progress], None]
 
 
 class StopFlag(Protocol):
@@ -65,7 +67,7 @@ def drive(
     the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished,
     EngineError where the engine said no to a look, or was away for the whole deadline.
     """
-    driver = _Driver(session, stack, report, wake or Flag())
+    driver = Driver(session, stack, report, wake or Flag())
     driver.timeout_s = timeout_s
     driver.removal_only = removal_only
     try:
@@ -74,18 +76,31 @@ def drive(
         driver.close()
 
 
-class _Driver:
-    def __init__(self, session: Session, stack: str, report: Report, wake: Flag) -> None:
+class Driver:
+    """One stack's loop.  With `supervised` it goes on until it is told to stop, through any absence
+    of the engine; `own` is the container that the process itself runs in, whose stack is left to
+    others: who replaces himself does not live to start his successor.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        stack: str,
+        report: Report,
+        wake: Flag,
+        *,
+        supervised: bool = False,
+        own: str = "",
+    ) -> None:
         self._session = session
         self._stack = stack
-        self._report = report
         self._wake = wake
+        self._supervised = supervised
+        self._own = own
         self._lease = Lease(session.engine.store, stack, session.engine.now)
         self._workers = Workers(self._do, wake.set)
-        self._attempts: dict[tuple[str, int], Attempt] = {}
-        self._before: dict[str, ServiceStatus] = {}
-        self._holder = ""
-        self._notes: list[Event] = []
+        self._attempts = Attempts()
+        self._telling = Telling(stack, report)
         self._ensuring = Lock()
         self._ensured: set[str] = set()
         self._patience = Patience(stack)
@@ -93,14 +108,22 @@ class _Driver:
         self._removing = Removing(session, stack, self._workers, self._lease)
         self.timeout_s: float | None = None
         self.removal_only = False
+        self.looks = 0
+        self.looking_s = 0.0
+        """How long all looks have taken together, each from observing to acting."""
         self._rebuilt: tuple[Revision, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """The lease is ours."""
+        return self._lease.ours
 
     def run(
         self, stop: StopFlag, services: set[str] | None, *, follow: bool
     ) -> tuple[ServiceStatus, ...]:
         while True:
             self._wake.clear()
-            stopping = stop.is_set()
+            stopping, began = stop.is_set(), time.monotonic()
             try:
                 seen, holder, decisions = self._judge(stopping=stopping)
             except EngineError as error:
@@ -113,21 +136,25 @@ class _Driver:
                     hint="wait for it, or leave out --on-conflict fail to follow it",
                 )
             statuses = self._tell(decisions, seen, holder)
-            if holder is None and not self.removal_only:
+            if self._lease.ours and not self.removal_only:
                 self._act(decisions, seen.now)
-            if self._is_over(seen, decisions, holder, services, stopping=stopping):
-                if holder is None:
+            self.looks, self.looking_s = self.looks + 1, self.looking_s + time.monotonic() - began
+            if self._is_over(seen, decisions, services, stopping=stopping):
+                if self._lease.ours:
                     self._tidy(seen)
                 if stopping and (seen.removal or not _all_at_rest(statuses)):
                     raise InterruptedRolloutError(f"{self._stack}: interrupted")
                 return tuple(
                     each for each in statuses if services is None or each.service in services
                 )
+            if self._supervised and self._lease.ours and not self._is_needed(seen, decisions):
+                self._leave(seen)
             self._wait(decisions, seen.now, holder)
 
     def close(self) -> None:
         self._watch.close()
         self._workers.close()
+        self._session.ledger.left(self._stack)
         with contextlib.suppress(EngineError):  # it runs out by itself
             self._lease.release()
 
@@ -140,7 +167,8 @@ class _Driver:
         while True:
             seen, holder = self._look(stopping=stopping)
             decisions = self._decide(seen, stopping=stopping)
-            known = {failure for each in self._before.values() for failure in each.failures}
+            before = self._telling.before.values()
+            known = {failure for each in before for failure in each.failures}
             found = {failure for each in decisions.values() for failure in each.status.failures}
             if found <= known or self._session.engine.came_up(anew=True) == seen.came_up:
                 return seen, holder, decisions
@@ -156,7 +184,10 @@ class _Driver:
         while True:
             seen = observe(self._session, self._stack)
             if not seen.book and seen.removal is None:
+                self._lease.release()
                 return seen, None
+            if self._is_left_to_others(seen, stopping=stopping):
+                return seen, self._other_holder(seen)
             holder = self._lease.hold(seen.records)
             if holder is not None:
                 return seen, holder
@@ -164,13 +195,43 @@ class _Driver:
                 self._session.engine.sweep(self._stack)
             elif seen.lost not in ((), self._rebuilt):
                 self._rebuilt = seen.lost
-                self._notes += rebuild(self._session, seen)
+                self._telling.note(rebuild(self._session, seen))
             elif stopping or not self._removing.go_on(seen):
                 return seen, None
 
+    def _is_left_to_others(self, seen: Look, *, stopping: bool) -> bool:
+        """Whoever supervises does not take the lease for nothing, nor to replace himself."""
+        if not self._supervised or self._lease.ours:
+            return False
+        if any(task.container_id == self._own for task in seen.tasks):
+            return True
+        return not self._is_needed(seen, self._decide(seen, stopping=stopping))
+
+    def _is_needed(self, seen: Look, decisions: dict[str, Decision]) -> bool:
+        """There is something under way or to be done now, not only something to wait for."""
+        return (
+            not self._workers.idle
+            or seen.removal is not None
+            or seen.lost not in ((), self._rebuilt)
+            or any(each.actions or _is_open(each.status) for each in decisions.values())
+        )
+
+    def _other_holder(self, seen: Look) -> Entry | None:
+        newest = newest_entry(seen.records)
+        return newest if newest is not None and newest.held(seen.now) else None
+
+    def _leave(self, seen: Look) -> None:
+        """At rest: nothing is held, and nothing kept that was for the work that is done."""
+        self._tidy(seen)
+        self._lease.release()
+        self._workers.rest()
+        self._ensured.clear()
+
     def _bear(self, error: EngineError, *, stopping: bool) -> None:
         """Wait a moment for an engine that does not answer; nothing is known to be in flight."""
-        limit_s = limit_of(self._before.values(), self.timeout_s)
+        limit_s = limit_of(self._telling.before.values(), self.timeout_s)
+        if self._supervised:
+            limit_s = math.inf
         first = not self._patience.waits
         pause_s = self._patience.pause_s(error, limit_s)
         if stopping:
@@ -186,18 +247,7 @@ class _Driver:
             self._tell_of_engine(f"the engine is back after {away_s:.1f}s")
 
     def _tell_of_engine(self, text: str) -> None:
-        at = self._session.engine.now()
-        event = Event(at=at, kind=EventKind.ENGINE, stack=self._stack, text=text)
-        self._report(
-            Progress(
-                at=at,
-                stack=self._stack,
-                services=tuple(self._before.values()),
-                events=(event,),
-                holder=self._holder,
-                away=text if self._patience.waits else "",
-            )
-        )
+        self._telling.engine(text, self._session.engine.now(), away=self._patience.waits)
 
     def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
         return {
@@ -209,10 +259,9 @@ class _Driver:
                     came_up_at=seen.came_up,
                     busy=self._workers.busy(service, seen.now),
                     leaving=self._workers.leaving(service),
-                    attempts=tuple(
-                        attempt for (name, _), attempt in self._attempts.items() if name == service
-                    ),
+                    attempts=self._attempts.of(service),
                     stopping=stopping,
+                    supervised=self._supervised,
                     deadline_s=self.timeout_s,
                 )
             )
@@ -266,74 +315,33 @@ class _Driver:
     def _take_results(self, now: float) -> None:
         for result in self._workers.results(now):
             if isinstance(result.action, Prepare):
-                self._count(result, result.action, now)
+                self._attempts.take(result.service, result.action, result.error, now)
             self._removing.take(result)
             if result.error is not None:
-                self._notes.append(
-                    Event(
-                        at=now,
-                        kind=EventKind.RETRY,
-                        stack=self._stack,
-                        service=result.service,
-                        text=f"{result.action}: {result.error}",
-                    )
-                )
-
-    def _count(self, result: Result, action: Prepare, now: float) -> None:
-        key = (result.service, action.slot)
-        if result.error is None:
-            self._attempts.pop(key, None)
-            return
-        before = self._attempts.get(key)
-        if before is not None and before.digest != action.revision.digest:
-            before = None
-        self._attempts[key] = Attempt(
-            slot=action.slot,
-            digest=action.revision.digest,
-            count=before.count + 1 if before else 1,
-            first_at=before.first_at if before else now,
-            last_at=now,
-            error=str(result.error),
-        )
+                self._telling.failed(result.service, f"{result.action}: {result.error}", now)
 
     def _tell(
         self, decisions: dict[str, Decision], seen: Look, holder: Entry | None
     ) -> tuple[ServiceStatus, ...]:
         after = {service: decision.status for service, decision in decisions.items()}
-        events = (*self._notes, *events_between(self._before, after, seen.now))
-        name = holder.holder if holder else ""
-        if name != self._holder:
-            text = _who_drives(holder, seen.now)
-            lease = Event(at=seen.now, kind=EventKind.LEASE, stack=self._stack, text=text)
-            events = (lease, *events)
-        self._notes, self._before, self._holder = [], after, name
-        statuses = tuple(after.values())
-        self._report(
-            Progress(
-                at=seen.now,
-                stack=self._stack,
-                services=statuses,
-                events=events,
-                holder=name,
-                held_since=holder.since if holder else None,
-            )
-        )
-        return statuses
+        self._attempts.keep(after.values())
+        return self._telling.look(after, seen.now, holder, ours=self._lease.ours)
 
     def _is_over(
         self,
         seen: Look,
         decisions: dict[str, Decision],
-        holder: Entry | None,
         services: set[str] | None,
         *,
         stopping: bool,
     ) -> bool:
         if not self._workers.idle:
             return False
+        if self._supervised and not stopping:
+            return False
         if seen.removal is not None or self.removal_only:
             return stopping or seen.removal is None
-        if holder is not None:
+        if not self._lease.ours:
             if stopping:
                 return True
             ours = [
@@ -372,14 +380,10 @@ class _Driver:
         self._wake.wait(max(min(until) - now, 0.0) + 0.001)
 
 
-def _who_drives(holder: Entry | None, now: float) -> str:
-    if holder is None:
-        return "taken over"
-    if holder.released:
-        return f"unlocked by {holder.holder}: left to others for a while"
-    held = format_duration(float(max(round(now - holder.since), 0)))
-    return f"followed, driven by {holder.holder} for {held}"
-
-
 def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:
     return all(status.at_rest for status in statuses)
+
+
+def _is_open(status: ServiceStatus) -> bool:
+    """Its update has come to no end yet, for now or for good."""
+    return status.revision.last_mark in (None, MarkKind.RESUMED)

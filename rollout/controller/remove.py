@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Event as Flag
 
-from rollout.controller.drive import Report, StopFlag, drive
+from rollout.controller.drive import StopFlag, drive
 from rollout.controller.session import Session
+from rollout.controller.telling import Report
 
 Tell = Callable[[str], None]
 

@@ -34,7 +34,7 @@ class Workers:
     def __init__(self, run: Callable[[Action], None], wake: Callable[[], None]) -> None:
         self._run = run
         self._wake = wake
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="rollout")
+        self._pool: ThreadPoolExecutor | None = None
         self._ended: SimpleQueue[tuple[Result, BaseException | None]] = SimpleQueue()
         self._busy: dict[Key, float] = {}
         self._leaving: set[Key] = set()
@@ -45,6 +45,8 @@ class Workers:
         self._busy[key] = now
         if isinstance(action, Stop):
             self._leaving.add(key)
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="rollout")
         self._pool.submit(self._work, service, action)
 
     def busy(self, service: str, now: float) -> dict[tuple[str, object], float]:
@@ -83,7 +85,14 @@ class Workers:
 
     def close(self) -> None:
         """Wait for what is under way; begin nothing that still waits for a thread."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def rest(self) -> None:
+        """Let the threads go, where nothing is under way; there are new ones for what comes."""
+        if self.idle and self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
 
     def _work(self, service: str, action: Action) -> None:
         error: RolloutError | None = None

@@ -62,6 +62,15 @@ class LogLine(Struct, frozen=True, kw_only=True):
     """RFC 3339 with nanoseconds, as the engine stamps it."""
 
 
+class Calls(Struct, frozen=True, kw_only=True):
+    """How many calls there were to an engine, since it was connected to."""
+
+    made: int = 0
+    failed: int = 0
+    """Refused, faulty or lost, those that were tried again too."""
+    retried: int = 0
+
+
 class Watch(Protocol):
     """An open event stream."""
 
@@ -156,6 +165,8 @@ class Engine(Protocol):
     def sweep(self, stack: str) -> None:
         """Remove what a controller that died had only half made; for who holds the stack."""
         ...
+
+    def calls(self) -> Calls: ...
 
     def clear(self, stack: str) -> None:
         """Remove the networks that were made for a stack, once its tasks are gone."""

@@ -43,7 +43,8 @@ class Ledger:
         self.store = store
         self._clock = clock
         self._by = by
-        self._parsed: dict[str, Revision] = {}
+        self._parsed: dict[str, dict[str, Revision]] = {}
+        """Stack → what was read of it last."""
 
     def read(self, stack: str) -> Book:
         """Raises RolloutError where a record cannot be read."""
@@ -54,11 +55,9 @@ class Ledger:
         removal = removal_in(found)
         marks = marks_in(found)
         revisions: dict[str, list[Revision]] = defaultdict(list)
-        for record in found:
-            if record.labels.get(labels.RECORD) != REVISION or _is_covered(record, removal):
-                continue
-            revision = self._revision(record)
-            revisions[revision.service].append(revision)
+        for revision in self._revisions(found):
+            if not (removal and removal.covers(revision.service)):
+                revisions[revision.service].append(revision)
         return {
             service: tuple(
                 msgspec.structs.replace(each, marks=marks.get(service, {}).get(each.number, ()))
@@ -66,6 +65,10 @@ class Ledger:
             )
             for service, found_here in sorted(revisions.items())
         }
+
+    def left(self, stack: str) -> None:
+        """Nobody works with this stack for now: what was read of it is forgotten."""
+        self._parsed.pop(stack, None)
 
     def record(
         self,
@@ -232,12 +235,19 @@ class Ledger:
             )
         return stands.get(TOKEN) == token
 
-    def _revision(self, record: Record) -> Revision:
-        # A record never changes, but its name may be used again once its stack was removed.
-        key = f"{record.name} {record.labels.get(TOKEN)}"
-        if key not in self._parsed:
-            self._parsed[key] = records.revision_from(record)
-        return self._parsed[key]
+    def _revisions(self, found: tuple[Record, ...]) -> Iterable[Revision]:
+        """Each record is read once, as long as it is there."""
+        ours = [each for each in found if each.labels.get(labels.RECORD) == REVISION]
+        if not ours:
+            return ()
+        stack = ours[0].labels.get(labels.STACK, "")
+        known, kept = self._parsed.get(stack, {}), {}
+        for record in ours:
+            # It never changes, but its name may be used again once its stack was removed.
+            key = f"{record.name} {record.labels.get(TOKEN)}"
+            kept[key] = known.get(key) or records.revision_from(record)
+        self._parsed[stack] = kept
+        return kept.values()
 
 
 def outcome_of(revision: Revision) -> str:
@@ -262,10 +272,6 @@ def marks_in(found: Iterable[Record]) -> dict[str, dict[int, tuple[Mark, ...]]]:
         }
         for service, numbered in marks.items()
     }
-
-
-def _is_covered(record: Record, removal: Removal | None) -> bool:
-    return removal is not None and removal.covers(record.labels.get(labels.SERVICE, ""))
 
 
 def _refuse_removed(removal: Removal | None, stack: str, service: str) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import secrets
 import socket
 from pathlib import Path
 
+_CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|hosts|resolv\.conf) ")
 _NAMESPACES = ("pid", "time")
 """Ids are counted in the first, start times in the second."""
 _ENDED = ("Z", "X")
@@ -53,6 +55,19 @@ def is_gone(process: str) -> bool:
     if not fields:
         return False  # `/proc` hides the processes of others
     return fields[0] in _ENDED or fields[_START] != started
+
+
+def own_container() -> str:
+    """The full id of the container that we run in; empty where that cannot be told, or in none.
+
+    Docker mounts a container's own `hostname` and `resolv.conf` from a folder that has its id.
+    """
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    found = _CONTAINER.search(mounts)
+    return found.group(1) if found else ""
 
 
 def _kernel() -> str:

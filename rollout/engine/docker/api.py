@@ -22,6 +22,7 @@ from rollout.engine.docker.endpoint import Endpoint
 from rollout.engine.docker.faults import LINK_FAULTS, one_line, translate
 from rollout.engine.docker.retry import Again, OnRetry, retried
 from rollout.engine.docker.streams import frames, raise_pull_error
+from rollout.engine.docker.tally import Tally
 from rollout.errors import EngineError, EngineUnavailableError
 
 Json = dict[str, Any]
@@ -69,6 +70,7 @@ class Api:
         self._client = client
         self._endpoint = endpoint
         self.on_retry = on_retry
+        self.tally = Tally()
         self.version = tuple(int(part) for part in client.api_version.split("."))
         """`(1, 41)`"""
 
@@ -316,7 +318,7 @@ class Api:
             except (DockerException, *LINK_FAULTS) as error:
                 raise translate(error, doing, self._endpoint) from error
 
-        return retried(once, again, self.on_retry)
+        return retried(self.tally.counted(once), again, self.on_retry)
 
     def _one(self, doing: str, call: Callable[[], Any], again: Again) -> Json:
         found: Json = self._do(doing, call, again)

@@ -25,7 +25,7 @@ from rollout.engine.docker.retry import OnRetry
 from rollout.engine.docker.store import VolumeStore
 from rollout.engine.docker.surroundings import clear, ensure
 from rollout.engine.docker.watch import EventWatch
-from rollout.engine.protocol import Contents, Image, LogLine
+from rollout.engine.protocol import Calls, Contents, Image, LogLine
 from rollout.errors import EngineError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
@@ -144,6 +144,9 @@ class DockerEngine:
 
     def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
         return last_words(self._api, self._look, task, lines)
+
+    def calls(self) -> Calls:
+        return self._api.tally.calls()
 
     def clear(self, stack: str) -> None:
         self._act.sweep(stack)

@@ -114,6 +114,12 @@ class Look:
             self._came_up = None
             self._watch_changes += 1
 
+    def left(self, stack: str) -> None:
+        """Nobody watches this stack any longer; where nothing is left of it, nor is it known."""
+        with self._lock:
+            if not self._last.get(stack, ()):
+                self._last.pop(stack, None)
+
     def changed(self, container: str) -> None:
         with self._lock:
             self._known.pop(container, None)

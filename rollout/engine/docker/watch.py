@@ -56,6 +56,8 @@ class EventWatch:
                 self._stream.close()
         if self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_S)
+        if self._stack is not None:
+            self._look.left(self._stack)
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE_S

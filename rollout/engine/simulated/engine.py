@@ -15,7 +15,7 @@ from threading import Event
 
 from msgspec import Struct
 
-from rollout.engine.protocol import Contents, Image, LogLine
+from rollout.engine.protocol import Calls, Contents, Image, LogLine
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.container import Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
@@ -283,6 +283,10 @@ class SimulatedEngine:
         return ()
 
     def sweep(self, stack: str) -> None: ...
+
+    def calls(self) -> Calls:
+        """Nothing lies between it and who calls it."""
+        return Calls()
 
     def clear(self, stack: str) -> None: ...
 

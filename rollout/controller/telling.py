@@ -1,0 +1,82 @@
+"""What leaves the loop: one `Progress` a look, with the events since the look before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from rollout.controller.events import events_between
+from rollout.ledger.lease import Entry
+from rollout.model.event import Event, EventKind, Progress
+from rollout.model.status import ServiceStatus
+from rollout.model.units import format_duration
+
+Report = Callable[[Progress], None]
+
+
+class Telling:
+    """For one drive of one stack."""
+
+    def __init__(self, stack: str, report: Report) -> None:
+        self._stack = stack
+        self._report = report
+        self._notes: list[Event] = []
+        self._holder = ""
+        self.before: dict[str, ServiceStatus] = {}
+        """How the services stood at the last look."""
+
+    def note(self, events: Iterable[Event]) -> None:
+        """To be told with the next look."""
+        self._notes += events
+
+    def failed(self, service: str, text: str, at: float) -> None:
+        """An action has failed, and is tried again."""
+        self.note(
+            [Event(at=at, kind=EventKind.RETRY, stack=self._stack, service=service, text=text)]
+        )
+
+    def look(
+        self, after: dict[str, ServiceStatus], at: float, holder: Entry | None, *, ours: bool
+    ) -> tuple[ServiceStatus, ...]:
+        """Tell of a look: how the services stand, and who holds the lease."""
+        events = (*self._notes, *events_between(self.before, after, at))
+        name = holder.holder if holder else ""
+        if name != self._holder:
+            text = _who_drives(holder, at, ours=ours)
+            lease = Event(at=at, kind=EventKind.LEASE, stack=self._stack, text=text)
+            events = (lease, *events)
+        self._notes, self.before, self._holder = [], after, name
+        statuses = tuple(after.values())
+        self._report(
+            Progress(
+                at=at,
+                stack=self._stack,
+                services=statuses,
+                events=events,
+                holder=name,
+                held_since=holder.since if holder else None,
+            )
+        )
+        return statuses
+
+    def engine(self, text: str, at: float, *, away: bool) -> None:
+        """Tell of the engine; the services stand as they were last seen."""
+        event = Event(at=at, kind=EventKind.ENGINE, stack=self._stack, text=text)
+        self._report(
+            Progress(
+                at=at,
+                stack=self._stack,
+                services=tuple(self.before.values()),
+                events=(event,),
+                holder=self._holder,
+                away=text if away else "",
+            )
+        )
+
+
+def _who_drives(holder: Entry | None, now: float, *, ours: bool) -> str:
+    if holder is None:
+        return "taken over" if ours else "no longer driven by anybody else"
+    if holder.released:
+        return f"unlocked by {holder.holder}: left to others for a while"
+    held = format_duration(float(max(round(now - holder.since), 0)))
+    return f"followed, driven by {holder.holder} for {held}"
