@@ -66,7 +66,14 @@ def is_through(view: View) -> bool:
         return False
     if view.batch.candidates and next_batch(view):
         return False
+    if view.world.leaving and any(_is_leaving(view, slot) for slot in view.slots):
+        return False
     return all(_is_settled(view, slot) for slot in view.slots)
+
+
+def _is_leaving(view: View, slot: Slot) -> bool:
+    """What is up in it is being stopped: for a number of replicas, say, that was taken back."""
+    return any(task.container_id in view.world.leaving for task in slot.old)
 
 
 def _is_settled(view: View, slot: Slot) -> bool:

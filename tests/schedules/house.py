@@ -108,9 +108,9 @@ class House:
     def one_more(self) -> None:
         """A last command that finds what was left, and drives it to rest; then a quiet hour."""
         self._one_more()
-        made, up = [task.id for task in self.tasks], {task.id for task in self.up}
+        up = {task.id for task in self.up}
         self.clock.advance(3600.0)
-        assert [task.id for task in self.tasks] == made, self.story()
+        # What a killed one had asked for may have been made Ready since; nothing has been started.
         assert {task.id for task in self.up} <= up, self.story()
 
     # -- what is

@@ -12,8 +12,8 @@ import pytest
 from msgspec.structs import replace
 
 from rollout.engine.simulated.faults import Behaviour
-from rollout.model.spec import RestartCondition, RestartPolicy, UpdateConfig
-from tests.scenarios.world import spec
+from rollout.model.spec import Order, RestartCondition, RestartPolicy, UpdateConfig
+from tests.scenarios.world import HEALTHCHECK, spec
 from tests.schedules.house import Blow, Command, House
 
 EVERY = 1 if os.environ.get("ROLLOUT_THOROUGH") else 9
@@ -98,4 +98,21 @@ def test_a_rollback_to_what_is_being_stopped_starts_it_again() -> None:
     caught.run((Command(0.0, "update", 2), Command(2.0, "rollback")))
 
     assert [task.image for task in caught.up] == ["v1"], caught.story()
+    assert caught.newest.last_mark == "completed", caught.story()
+
+
+@pytest.mark.parametrize("seed", range(3, 9))
+def test_scaled_away_and_back_at_once(seed: int) -> None:
+    """Both tasks of a start-first slot are being stopped by then: the update waits for that, and
+    fills the slot, rather than be paused."""
+    cadence = UpdateConfig(order=Order.START_FIRST)
+    service = spec(1, healthcheck=HEALTHCHECK, progress_deadline_s=600.0, update=cadence)
+    slow = Behaviour(start_s=1.0, ignores_term=True)
+    caught = House(service, seed=seed, usual=slow)
+
+    caught.run((Command(0.0, "update", 2), Command(2.0, "scale", 0), Command(2.0, "scale", 1)))
+
+    # Asked for in the same moment, one or the other is recorded last.
+    wanted = [(1, "v2")] * caught.newest.spec.slots
+    assert [(task.slot, task.image) for task in caught.up] == wanted, caught.story()
     assert caught.newest.last_mark == "completed", caught.story()

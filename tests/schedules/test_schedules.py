@@ -133,6 +133,7 @@ def test_killed_anywhere(
 
     house.run(asked, tuple(blows))
     house.one_more()
+    house.one_more()
 
     _nothing_is_lost(house)
     _all_is_as_asked(house)
