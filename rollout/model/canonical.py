@@ -19,6 +19,11 @@ from rollout.model.spec import ServiceSpec, TaskSpec
 
 S = TypeVar("S", bound=Struct)
 
+# msgspec makes out a type's fields at its first use, and shows them to other threads before it is
+# through: two that read their first spec at the same moment would crash the process.  Importing is
+# done by one thread.
+msgspec.json.Decoder(ServiceSpec)
+
 
 def canonical(spec: Struct) -> str:
     return msgspec.json.encode(_plain(spec), order="sorted").decode()
