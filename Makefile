@@ -7,7 +7,7 @@ STAMP := $(VENV)/.installed
 JOBS ?= 4
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-down test check test-engines soak bench lock clean
+.PHONY: help install engine images demo demo-down test check test-engines chaos soak bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -47,6 +47,9 @@ test-engines: images ## all tests on a real engine once more, on a newer one bes
 
 soak: images ## 200 updates in a row: nothing grows
 	@$(BIN)/python -m tests.soak 200
+
+chaos: images ## kill commands at every engine call, break every call; nothing may be lost
+	@$(BIN)/python -m tests.chaos
 
 bench: images ## ratios against the bare engine calls and against `import docker`
 	@$(BIN)/python -m tests.bench

@@ -1,4 +1,4 @@
-"""What is no longer needed: slots too many, stale Ready tasks, old history."""
+"""What is no longer needed: slots too many, stale Ready tasks, history, old restart policies."""
 
 from __future__ import annotations
 
@@ -40,6 +40,19 @@ def sweep(view: View) -> Iterator[Action]:
         ):
             why = "update paused" if view.run.paused else "no longer asked for"
             yield Remove(task=slot.ready, cause=why)
+
+
+def retire(view: View) -> Iterator[Action]:
+    """What was replaced and has a restart policy: an engine that restarts might bring it back.
+
+    A stop takes the policy away; whoever stopped it died in between, or it had ended by itself.
+    """
+    for slot in view.slots:
+        if slot.new is None:
+            continue
+        for task in slot.tasks:
+            if task.ended and task.armed and task not in slot.run:
+                yield Stop(task=task, cause="replaced, must not come back")
 
 
 def reap(view: View) -> Iterator[Action]:

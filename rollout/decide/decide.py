@@ -60,6 +60,7 @@ def _rules(view: View) -> Iterator[Action]:
     yield from repair.disarm(view)
     yield from clean.sweep(view)
     yield from clean.reap(view)
+    yield from clean.retire(view)
     if view.is_open and not view.world.stopping:
         yield from verdict.at_the_end(view)
 

@@ -30,6 +30,8 @@ class Run(Struct, frozen=True, kw_only=True):
     came_up_at: float
     """What had ended by this moment is not of the run: it may have ended with the engine.  0 where
     the run is paused: why it is stays in sight."""
+    changes: bool
+    """It asks for another task than the revision before it."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
     scaled_down: tuple[tuple[float, int], ...]
@@ -74,6 +76,7 @@ def run_of(
         since=since,
         began_at=max(since, revisions[first].created_at),
         came_up_at=0.0 if target.last_mark is MarkKind.PAUSED else came_up_at,
+        changes=first > 0 and revisions[first - 1].digest != target.digest,
         slots_before=revisions[first - 1].spec.slots if first else 0,
         scaled_down=tuple(
             (after.created_at, after.spec.slots)

@@ -8,7 +8,8 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     VACATED   the old one was stopped for a new one that is Ready: start it
     FAILED    a new task of this run ended; nothing new is up
     DIRTY     an old task is up, nothing new is
-    DOWN      an old task was the last one, or one that failed before a resume, and it is not up
+    DOWN      an old task was the last one, or one that failed before a resume or before another
+              definition was asked for meanwhile, and it is not up
     LOST      the last task had the definition asked for, and it ended
     VACANT    there is nothing, or only what was stopped for something else, or scaled away
 """
@@ -169,6 +170,17 @@ def _may_have_ended_with_engine(task: Task, run: Run) -> bool:
     return task.ended and _end(task) <= run.came_up_at
 
 
+def _was_down_before(task: Task, run: Run) -> bool:
+    """It failed under the definition asked for, then another was asked for, now this one again: a
+    slot to be replaced first, not a task to be restarted beside the batches."""
+    return (
+        run.changes
+        and not run.finished
+        and task.revision < run.first
+        and _end(task) <= run.began_at
+    )
+
+
 def _was_one_too_many(task: Task, run: Run) -> bool:
     """It ended when, or after, its slot was scaled away: that was no failure, whatever it was asked
     for since."""
@@ -212,4 +224,6 @@ def _bucket(
     if _is_tried_again(last, run):
         # One that the run itself has added is in no batch: it is filled.
         return Bucket.DOWN if _existed(tasks, last.slot, run) else Bucket.VACANT
-    return Bucket.VACANT if _was_stopped_for_another(last, tasks) else Bucket.LOST
+    if _was_stopped_for_another(last, tasks):
+        return Bucket.VACANT
+    return Bucket.DOWN if _was_down_before(last, run) else Bucket.LOST

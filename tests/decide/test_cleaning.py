@@ -130,6 +130,17 @@ def test_history() -> None:
     assert actions([many], [*tasks, live]) == []
 
 
+def test_what_was_replaced_cannot_come_back_with_the_engine() -> None:
+    """Who stopped it died before it took the restart policy away: the next one does."""
+    v2 = revision(2, replicas=1, ended=MarkKind.COMPLETED)
+    live = running(1, v2, ago=50.0, armed=True)
+
+    assert actions([V1, v2], [ended(1, V1, ago=55.0, armed=True), live]) == [
+        "stop web.1.1a, replaced, must not come back"
+    ]
+    assert actions([V1, v2], [ended(1, V1, ago=55.0), live]) == []
+
+
 def test_a_replacement_that_waits_pushes_no_history_out() -> None:
     """Made Ready twice, by a look that was behind, it once cost a task of the history."""
     v2 = revision(2)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from rollout.decide.run import run_of
 from rollout.decide.slots import Bucket, slots_of
+from rollout.decide.update import next_batch
 from rollout.model.state import MarkKind
 from rollout.model.task import Task
 from tests.decide.given import (
@@ -67,6 +68,15 @@ def test_the_last_task_had_the_right_definition_and_ended() -> None:
 
     assert seen([v1], [ended(1, v1)]).slots[0].bucket is Bucket.FAILED
     assert seen([v1, revision(2, "v1")], [ended(1, v1)]).slots[0].bucket is Bucket.LOST
+
+
+def test_what_failed_before_a_rollback_that_was_not_carried_out_is_down() -> None:
+    """v2 failed in slot 1, v1 was asked for, and v2 again: slot 1 goes first, slot 2 stays up."""
+    revisions = [V1, V2, revision(3, "v1", ago=10.0), revision(4, "v2", ago=5.0)]
+    view = seen(revisions, [ended(1, V2, ago=20.0), running(2, V1), running(3, V1)])
+
+    assert [slot.bucket for slot in view.slots] == [Bucket.DOWN, Bucket.DIRTY, Bucket.DIRTY]
+    assert [slot.number for slot in next_batch(view)] == [1]
 
 
 def test_what_was_stopped_for_something_no_longer_asked_for_leaves_the_slot_empty() -> None:

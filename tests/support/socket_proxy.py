@@ -77,10 +77,10 @@ class SocketProxy:
             target=self._answers, args=(engine, client, at_answer), daemon=True
         ).start()
         with contextlib.suppress(OSError), client.makefile("rb") as reader:
-            while request := _read_request(reader):
+            while request := read_request(reader):
                 if not self._pass_on(request, client, engine, at_answer):
                     break
-        _end(client, engine)
+        end(client, engine)
 
     def _pass_on(
         self,
@@ -120,10 +120,10 @@ class SocketProxy:
                     break
                 if at_answer != ["silent"] and not self.mute:
                     client.sendall(content)
-        _end(client, engine)
+        end(client, engine)
 
 
-def _read_request(reader: BinaryIO) -> bytes:
+def read_request(reader: BinaryIO) -> bytes:
     """One whole request; empty at the end."""
     head = b""
     length, chunked = 0, False
@@ -147,7 +147,7 @@ def _read_request(reader: BinaryIO) -> bytes:
             return head
 
 
-def _end(*sockets: socket.socket) -> None:
+def end(*sockets: socket.socket) -> None:
     for each in sockets:
         with contextlib.suppress(OSError):
             each.shutdown(socket.SHUT_RDWR)

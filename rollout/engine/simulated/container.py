@@ -25,6 +25,7 @@ from rollout.model.task import Task
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 60.0
 _GOOD_RUN_S: Final = 10.0
+_NO_RESTART: Final = RestartPolicy(condition=RestartCondition.NONE)
 _KILLED: Final = 137
 _TERMINATED: Final = 143
 _NOT_STARTED: Final = 128
@@ -66,7 +67,7 @@ class Container:
         self._exit_code: int | None = None
         self._oom_killed = False
         self._restarts = 0
-        self._policy = RestartPolicy(condition=RestartCondition.NONE)
+        self._policy = _NO_RESTART
         self._pause_s = _FIRST_PAUSE_S
         self._plans: list[Timer] = []
         self._seen: Task | None = None
@@ -106,10 +107,11 @@ class Container:
         self._changed("start")
 
     def stop(self, done: Callable[[], None]) -> None:
-        """Ask it to end; `done` is called when it has."""
+        """Ask it to end; `done` is called when it has.  Its restart policy goes with it."""
         if self.status is not ContainerStatus.RUNNING:
             if self.status is ContainerStatus.RESTARTING:
                 self._end(self._exit_code or 0, by_itself=False)
+            self._disarm()
             done()
             return
         patience = self.revision.spec.task.stop_grace_s
@@ -230,9 +232,14 @@ class Container:
         else:
             self.status = ContainerStatus.EXITED
             self._finished_at = now
-            if not by_itself and self._policy.condition is RestartCondition.ON_FAILURE:
-                self._policy = RestartPolicy(condition=RestartCondition.NONE)
+            if not by_itself:
+                self._policy = _NO_RESTART
         self._changed("die")
+
+    def _disarm(self) -> None:
+        if self._policy.condition is not RestartCondition.NONE:
+            self._policy = _NO_RESTART
+            self._changed("update")
 
     def _is_brought_back(self, code: int) -> bool:
         match self._policy.condition:
