@@ -14,11 +14,11 @@ import contextlib
 import math
 import time
 from threading import Event as Flag
-from threading import Lock
 from typing import Protocol
 
 from rollout.controller.attempts import Attempts
 from rollout.controller.patience import Patience, limit_of
+from rollout.controller.perform import Perform
 from rollout.controller.rebuild import rebuild
 from rollout.controller.removing import Removing
 from rollout.controller.session import Look, Session, observe
@@ -27,12 +27,12 @@ from rollout.controller.workers import Workers
 from rollout.decide.decide import decide
 from rollout.decide.run import last_completed
 from rollout.decide.world import Decision, World
-from rollout.errors import EngineError, HeldError, InterruptedRolloutError, NotFoundError
+from rollout.errors import EngineError, HeldError, InterruptedRolloutError
 from rollout.ledger.lease import Entry, Lease, newest_entry
 from rollout.ledger.ledger import KEEP
 from rollout.ledger.records import FILE
 from rollout.model import labels
-from rollout.model.action import Action, Note, Prepare, Push, TaskAction
+from rollout.model.action import Prepare
 from rollout.model.revision import Revision
 from rollout.model.state import MarkKind
 from rollout.model.status import ServiceStatus
@@ -98,11 +98,10 @@ class Driver:
         self._supervised = supervised
         self._own = own
         self._lease = Lease(session.engine.store, stack, session.engine.now)
-        self._workers = Workers(self._do, wake.set)
+        self._perform = Perform(session, stack, self._lease)
+        self._workers = Workers(self._perform, wake.set)
         self._attempts = Attempts()
         self._telling = Telling(stack, report)
-        self._ensuring = Lock()
-        self._ensured: set[str] = set()
         self._patience = Patience(stack)
         self._watch = session.engine.watch(stack, wake.set)
         self._removing = Removing(session, stack, self._workers, self._lease)
@@ -225,7 +224,7 @@ class Driver:
         self._tidy(seen)
         self._lease.release()
         self._workers.rest()
-        self._ensured.clear()
+        self._perform.forget()
 
     def _bear(self, error: EngineError, *, stopping: bool) -> None:
         """Wait a moment for an engine that does not answer; nothing is known to be in flight."""
@@ -272,45 +271,6 @@ class Driver:
         for service, decision in decisions.items():
             for action in decision.actions:
                 self._workers.submit(service, action, now)
-
-    def _do(self, action: Action) -> None:
-        """One action, in a worker's thread; none that is begun so late that another may hold the
-        stack by now: our process was stopped, or the machine slept."""
-        if not self._lease.surely_ours:
-            return
-        ledger = self._session.ledger
-        match action:
-            case Note():
-                ledger.note(action.revision, action.kind, action.message, action.reason)
-            case Push():
-                ledger.record(
-                    self._stack,
-                    action.source.spec,
-                    action.cause,
-                    restores=action.source.number,
-                    message=action.message,
-                    number=action.number,
-                )
-            case _:
-                if isinstance(action, Prepare):
-                    self._ensure(action.revision)
-                self._act_on_engine(action)
-
-    def _act_on_engine(self, action: TaskAction) -> None:
-        try:
-            self._session.engine.act(action, self._session.ledger.contents(self._stack))
-        except NotFoundError:
-            # Somebody may have removed what it needs: that is made again with the next try.
-            with self._ensuring:
-                self._ensured.clear()
-            raise
-
-    def _ensure(self, revision: Revision) -> None:
-        """Networks and volumes, once per revision: two at once would make a network twice."""
-        with self._ensuring:
-            if revision.digest not in self._ensured:
-                self._session.engine.ensure(revision.spec, self._stack)
-                self._ensured.add(revision.digest)
 
     def _take_results(self, now: float) -> None:
         for result in self._workers.results(now):
