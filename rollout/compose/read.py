@@ -14,7 +14,7 @@ from rollout.compose.parts import Parts
 from rollout.compose.read_files import Contents
 from rollout.compose.read_mounts import read_volumes
 from rollout.compose.read_networks import read_networks
-from rollout.compose.read_task import hosts, image_name, read_task
+from rollout.compose.read_task import hosts, image_name, read_task, volumes_source
 from rollout.compose.read_update import read_update
 from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.stack import Build, Stack
@@ -68,6 +68,8 @@ def _service(name: str, node: Node, services: Collection[str], parts: Parts) -> 
         networks=tuple(parts.networks[key] for key in sorted(node.entries_at("networks"))),
         volumes=tuple(parts.volumes[key] for key in sorted(parts.volumes.keys() & volumes)),
         depends_on=_depends_on(node, services),
+        constraints=node.strings("deploy", "placement", "constraints"),
+        max_per_node=node.get("deploy", "placement", "max_replicas_per_node", default=0),
         image=image_name(name, node, parts.project),
     )
 
@@ -81,12 +83,9 @@ def _depends_on(node: Node, names: Collection[str]) -> dict[str, str]:
         if key in names
     }
     links = [link.partition(":")[0] for link in node.strings("links")]
-    shared = [
-        name
-        for key in ("network_mode", "pid", "ipc")
-        for kind, _, name in [str(node.get(key, default="")).partition(":")]
-        if kind == "service"
-    ]
+    modes = [str(node.get(key, default="")) for key in ("network_mode", "pid", "ipc")]
+    modes += map(volumes_source, node.strings("volumes_from"))
+    shared = [mode.split(":")[1] for mode in modes if mode.startswith("service:")]
     for name in (*links, *shared):
         found.setdefault(name, "service_started")
     return dict(sorted(found.items()))

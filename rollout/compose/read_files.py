@@ -17,6 +17,14 @@ MAX_CONTENT = 500 * 1000
 _SOURCES = ("file", "environment", "content")
 
 
+def file_target(kind: str, item: Node) -> str:
+    """Where a config or secret is mounted: whole, or from / and /run/secrets."""
+    target = str(item.get("target") or item.get("source"))
+    if not target.startswith("/"):
+        target = f"{SECRETS if kind == 'secrets' else ''}/{target}"
+    return target
+
+
 class Contents:
     """What the project's configs and secrets contain; each is read once, when it is first used."""
 
@@ -38,9 +46,7 @@ class Contents:
 
     def mount(self, kind: str, item: Node) -> FileMount:
         source = str(item.get("source"))
-        target = str(item.get("target") or source)
-        if not target.startswith("/"):
-            target = f"{SECRETS if kind == 'secrets' else ''}/{target}"
+        target = file_target(kind, item)
         return FileMount(
             kind=kind.removesuffix("s"),
             source=source,

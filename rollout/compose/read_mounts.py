@@ -55,6 +55,8 @@ def _mount(node: Node, volumes: dict[str, Volume]) -> Mount:
         create_host_path=creates if kind == "bind" else True,
         no_copy=node.get("volume", "nocopy", default=False),
         subpath=node.get("volume", "subpath", default=""),
+        recursive=node.get("bind", "recursive", default=""),
+        labels=node.texts("volume", "labels"),
         tmpfs_size=None if size is None else int(size),
         tmpfs_mode=node.get("tmpfs", "mode"),
         selinux=node.get("bind", "selinux", default=""),

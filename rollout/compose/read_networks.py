@@ -24,15 +24,21 @@ def _network(key: str, node: Node) -> Network:
         driver_opts=node.texts("driver_opts"),
         internal=node.get("internal", default=False),
         attachable=node.get("attachable", default=False),
+        enable_ipv4=node.get("enable_ipv4", default=True),
         enable_ipv6=node.get("enable_ipv6", default=False),
         ipam_driver=node.get("ipam", "driver", default=""),
+        ipam_options=node.texts("ipam", "options"),
         subnets=tuple(_pool(each) for each in node.items_at("ipam", "config")),
         labels=node.texts("labels"),
     )
 
 
-def _pool(node: Node) -> dict[str, str]:
-    return {key: text for key in ("subnet", "gateway", "ip_range") if (text := node.get(key))}
+def _pool(node: Node) -> dict[str, str | dict[str, str]]:
+    said: dict[str, str | dict[str, str]] = {
+        key: text for key in ("subnet", "gateway", "ip_range") if (text := node.get(key))
+    }
+    taken = node.texts("aux_addresses")
+    return {**said, "aux_addresses": taken} if taken else said
 
 
 def read_attachments(

@@ -7,15 +7,20 @@ from rollout.compose.node import Node
 from rollout.compose.parts import Parts
 from rollout.compose.read_mounts import read_mounts
 from rollout.compose.read_networks import read_attachments, read_network_mode
+from rollout.compose.read_resources import (
+    read_block_io,
+    read_device_requests,
+    read_devices,
+    read_resources,
+    read_ulimits,
+)
 from rollout.compose.read_update import read_restart
 from rollout.model.spec import (
-    Device,
     Healthcheck,
+    Hook,
     Logging,
     Port,
-    Resources,
     TaskSpec,
-    Ulimit,
 )
 from rollout.model.units import parse_duration
 
@@ -36,6 +41,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         labels=node.texts("labels"),
         hostname=get("hostname", default=""),
         domainname=get("domainname", default=""),
+        container_name=get("container_name", default=""),
         user=get("user", default=""),
         groups=node.strings("group_add"),
         working_dir=get("working_dir", default=""),
@@ -59,17 +65,26 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         dns_search=node.strings("dns_search"),
         dns_options=node.strings("dns_opt"),
         extra_hosts=hosts(node),
+        links=_links(node),
+        expose=_exposed(node),
+        annotations=node.texts("annotations"),
         cap_add=tuple(sorted(node.strings("cap_add"))),
         cap_drop=tuple(sorted(node.strings("cap_drop"))),
         security_opt=node.strings("security_opt"),
-        devices=_devices(node.items_at("devices")),
+        devices=read_devices(node.items_at("devices")),
+        device_cgroup_rules=node.strings("device_cgroup_rules"),
+        device_requests=read_device_requests(node),
+        block_io=read_block_io(node.find("blkio_config"), f"{path}.blkio_config", parts.report),
+        storage_opt={key: str(value) for key, value in node.texts("storage_opt").items()},
+        volumes_from=_volumes_from(node),
         sysctls=node.texts("sysctls"),
-        ulimits=_ulimits(node.entries_at("ulimits")),
+        ulimits=read_ulimits(node.entries_at("ulimits")),
         logging=_logging(node.find("logging")),
-        resources=_resources(node),
+        resources=read_resources(node),
         shm_size=_bytes(get("shm_size")),
         pid=get("pid", default=""),
         ipc=get("ipc", default=""),
+        uts=get("uts", default=""),
         userns_mode=get("userns_mode", default=""),
         cgroup=get("cgroup", default=""),
         cgroup_parent=get("cgroup_parent", default=""),
@@ -78,6 +93,10 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         mem_swappiness=get("mem_swappiness"),
         memswap_limit=_bytes(get("memswap_limit")),
         cpu_shares=get("cpu_shares", default=0),
+        cpu_period=get("cpu_period", default=0),
+        cpu_quota=get("cpu_quota", default=0),
+        cpu_rt_period=get("cpu_rt_period", default=0),
+        cpu_rt_runtime=get("cpu_rt_runtime", default=0),
         cpuset=get("cpuset", default=""),
         runtime=get("runtime", default=""),
         post_start=_hooks(node.items_at("post_start")),
@@ -138,54 +157,58 @@ def _port(node: Node) -> Port:
     )
 
 
-def _devices(nodes: list[Node]) -> tuple[Device, ...]:
-    devices = [
-        Device(
-            source=each.get("source"),
-            target=each.get("target") or each.get("source"),
-            permissions=each.get("permissions") or "rwm",
-        )
-        for each in nodes
-    ]
-    return tuple(sorted(devices, key=lambda device: device.target))
-
-
-def _ulimits(nodes: dict[str, Node]) -> dict[str, Ulimit]:
-    return {
-        name: Ulimit(
-            soft=each.get("soft", default=each.value), hard=each.get("hard", default=each.value)
-        )
-        for name, each in sorted(nodes.items())
-    }
-
-
 def _logging(node: Node | None) -> Logging | None:
     if node is None:
         return None
     return Logging(driver=node.get("driver", default=""), options=node.texts("options"))
 
 
-def _resources(node: Node) -> Resources:
-    """`deploy.resources`, or the older keys on the service itself."""
-    limits, reserved = ("deploy", "resources", "limits"), ("deploy", "resources", "reservations")
-    cpus = node.get(*limits, "cpus", default=node.get("cpus", default=_quota(node)))
-    return Resources(
-        cpu_limit=round(cpus * 1e9),
-        memory_limit=_bytes(node.get(*limits, "memory", default=node.get("mem_limit"))),
-        pids_limit=node.get(*limits, "pids", default=node.get("pids_limit", default=0)),
-        cpu_reservation=round(node.get(*reserved, "cpus", default=0) * 1e9),
-        memory_reservation=_bytes(
-            node.get(*reserved, "memory", default=node.get("mem_reservation"))
-        ),
+def _hooks(nodes: list[Node]) -> tuple[Hook | tuple[str, ...], ...]:
+    return tuple(map(_hook, nodes))
+
+
+def _hook(node: Node) -> Hook | tuple[str, ...]:
+    """A command alone stays one: so its definition is what earlier versions recorded."""
+    command = node.strings("command")
+    hook = Hook(
+        command=command,
+        user=node.get("user", default=""),
+        privileged=node.get("privileged", default=False),
+        working_dir=node.get("working_dir", default=""),
+        environment=node.texts("environment"),
     )
+    return command if hook == Hook(command=command) else hook
 
 
-def _quota(node: Node) -> float:
-    """CPUs from `cpu_quota` of each `cpu_period` (100 ms where unsaid)."""
-    quota: int = node.get("cpu_quota", default=0)
-    period: int = node.get("cpu_period") or 100_000
-    return max(quota, 0) / period
+def _links(node: Node) -> tuple[str, ...]:
+    """`name:alias` for links that give another name; a service's own name is known anyway."""
+    links = [each.partition(":") for each in node.strings("links")]
+    outside = [each.partition(":") for each in node.strings("external_links")]
+    named = [(name, alias) for name, _, alias in links if alias and alias != name]
+    named += [(name, alias or name) for name, _, alias in outside]
+    return tuple(f"{name}:{alias}" for name, alias in sorted(set(named)))
 
 
-def _hooks(nodes: list[Node]) -> tuple[tuple[str, ...], ...]:
-    return tuple(each.strings("command") for each in nodes)
+def _exposed(node: Node) -> tuple[str, ...]:
+    """`8000-8002/udp` is three ports."""
+    found: set[str] = set()
+    for each in node.items_at("expose"):
+        ports, _, protocol = str(each.value).partition("/")
+        first, _, last = ports.partition("-")
+        numbers = range(int(first), int(last or first) + 1)
+        found.update(f"{number}/{protocol or 'tcp'}" for number in numbers)
+    return tuple(sorted(found))
+
+
+def _volumes_from(node: Node) -> tuple[str, ...]:
+    """As Compose reads them: the name of a service, or `container:NAME`; `:rw` is the default."""
+    return tuple(volumes_source(each) for each in node.strings("volumes_from"))
+
+
+def volumes_source(written: str) -> str:
+    """`db:ro` → `service:db:ro`."""
+    kind, name = "service", written
+    if written.startswith("container:"):
+        kind, name = "container", written[len("container:") :]
+    name, _, access = name.partition(":")
+    return f"{kind}:{name}{':ro' if access == 'ro' else ''}"

@@ -7,33 +7,28 @@ schema are honoured.
 
 from __future__ import annotations
 
+import posixpath
+import re
 from collections.abc import Iterator
 
 from rollout.compose.check import replicas
 from rollout.compose.grammar import NOT_YET
 from rollout.compose.node import Node, Report, join, shown
+from rollout.compose.read_files import file_target
 from rollout.compose.short import is_file_path
 from rollout.compose.values import is_image
 from rollout.model.labels import is_service_name
+from rollout.model.placement import CONSTRAINT
 
 REFUSED = {
     "cpu_count": "is for Windows",
     "cpu_percent": "is for Windows",
-    "cpu_rt_period": NOT_YET,
-    "cpu_rt_runtime": NOT_YET,
     "credential_spec": "is for Windows",
-    "device_cgroup_rules": NOT_YET,
-    "external_links": "is not supported: join a network of the other stack instead",
-    "gpus": NOT_YET,
-    "label_file": NOT_YET,
-    "models": NOT_YET,
-    "pre_start": NOT_YET,
-    "provider": NOT_YET,
-    "storage_opt": NOT_YET,
-    "use_api_socket": NOT_YET,
-    "uts": NOT_YET,
-    "volumes_from": "is not supported: name the volumes of the other service instead",
-    "deploy.resources.reservations.devices": NOT_YET,
+    "label_file": "is not supported: write the labels under labels",
+    "models": "is not supported: there is no model runner on a plain engine",
+    "pre_start": "is not supported: use a service that others wait for with depends_on",
+    "provider": "is not supported: it runs a program of Compose's",
+    "use_api_socket": "is not supported: mount the engine's socket",
     "deploy.resources.reservations.generic_resources": "needs a Swarm",
     "x-rollout.drain_timeout": NOT_YET,
     "x-rollout.gate": NOT_YET,
@@ -45,14 +40,8 @@ REFUSED = {
 }
 
 IGNORED = (
-    "annotations",
     "attach",
-    "blkio_config",
-    "container_name",
     "develop",
-    "expose",
-    "deploy.endpoint_mode",
-    "deploy.placement",
     "build.additional_contexts",
     "build.cache_to",
     "build.entitlements",
@@ -67,33 +56,56 @@ IGNORED = (
     "build.ulimits",
 )
 _IGNORED_PATHS = tuple((key, key.split(".")) for key in IGNORED)
-_IGNORED_BELOW = {
+IGNORED_BELOW = {
     "networks": ("gw_priority", "interface_name"),
     "depends_on": ("restart",),
+    "ports": ("name", "app_protocol"),
+}
+IGNORED_RESOURCES = {
+    "configs": ("labels", "driver_opts"),
+    "secrets": ("labels", "driver_opts"),
 }
 
 REFUSED_RESOURCES = {
-    "networks": {"ipam.options": NOT_YET},
     "configs": {"template_driver": "needs a Swarm", "driver": "needs a Swarm"},
     "secrets": {"template_driver": "needs a Swarm", "driver": "needs a Swarm"},
 }
 _RESERVED = ("rollout.", "com.docker.compose.")
 _PULL_POLICIES = ("always", "never", "missing", "if_not_present", "build")
+_MODES = {
+    "ipc": ("none", "private", "shareable", "host", "service:", "container:"),
+    "pid": ("host", "service:", "container:"),
+    "userns_mode": ("host",),
+    "uts": ("host",),
+}
+"""What `service:` begins goes on with a name."""
+_EXPOSED = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(?:tcp|udp|sctp))?", re.ASCII)
+_MOST_PORTS = 65535
+_VOLUME_KINDS = {
+    "npipe": "is for Windows",
+    "cluster": "needs a Swarm",
+    "image": "is not supported: copy from it when building",
+}
+_RECURSIVE = ("enabled", "disabled", "writable", "readonly")
+_KNOWN_FACTS = ("node.id", "node.hostname", "node.role", "node.platform.os", "node.platform.arch")
 _START_FIRST = "one port, one task: start-first would need it twice"
 
 
 def check_support(root: Node, report: Report) -> None:
     """Refusals with their place go to the report, and one warning with what is ignored."""
     if "models" in root.entries:
-        report.error(root.entries["models"].at_key, "models", NOT_YET)
+        report.error(root.entries["models"].at_key, "models", REFUSED["models"])
     ignored: set[str] = set()
     for name, node in root.entries_at("services").items():
         if isinstance(node.value, dict):
             _Service(name, node, report).check()
             ignored.update(_ignored(node))
-    for kind, keys in REFUSED_RESOURCES.items():
+    for kind, refused in REFUSED_RESOURCES.items():
         for name, node in root.entries_at(kind).items():
-            _refuse(node, join(kind, name), keys, report)
+            _refuse(node, join(kind, name), refused, report)
+    for kind, keys in IGNORED_RESOURCES.items():
+        nodes = root.entries_at(kind).values()
+        ignored.update(f"{kind}.{key}" for key in keys for node in nodes if node.entries_at(key))
     if ignored:
         report.warn("ignoring unsupported options: " + ", ".join(sorted(ignored)))
 
@@ -102,9 +114,15 @@ def _ignored(service: Node) -> Iterator[str]:
     for key, (first, *rest) in _IGNORED_PATHS:
         if first in service.entries and service.get(first, *rest):
             yield key
-    for key, below in _IGNORED_BELOW.items():
-        nodes = service.entries_at(key).values()
+    for key, below in IGNORED_BELOW.items():
+        nodes = (*service.entries_at(key).values(), *service.items_at(key))
         yield from (f"{key}.{each}" for each in below for node in nodes if node.get(each))
+    if service.get("deploy", "endpoint_mode") not in (None, "dnsrr"):
+        yield "deploy.endpoint_mode"
+    for constraint in service.strings("deploy", "placement", "constraints"):
+        match = CONSTRAINT.fullmatch(constraint)
+        if match and not (match[1] in _KNOWN_FACTS or match[1].startswith("engine.labels.")):
+            yield f"deploy.placement.constraints ({match[1]})"
 
 
 def _refuse(node: Node, path: str, keys: dict[str, str], report: Report) -> None:
@@ -131,7 +149,7 @@ class _Service:
         self.modes()
         self.values()
         self.volumes()
-        self.hooks()
+        self.files()
         self.labels()
         self.ports()
         self.addresses()
@@ -144,7 +162,8 @@ class _Service:
         if mode is None:
             return
         if mode.value.endswith("-job"):
-            self.error(mode, ".deploy.mode", NOT_YET, "use replicated or global")
+            what = "is not supported: a task that ends is no service"
+            self.error(mode, ".deploy.mode", what, "use replicated or global")
         for key in (("deploy", "replicas"), ("scale",)):
             said = self.node.find(*key)
             if mode.value == "global" and said is not None:
@@ -159,33 +178,67 @@ class _Service:
             self.error(policy, ".pull_policy", f"{shown(policy.value)} is none of {known}")
         if (isolation := self.node.find("isolation")) and isolation.value != "default":
             self.error(isolation, ".isolation", "is for Windows")
-        for link in self.node.items_at("links"):
-            service, _, alias = str(link.value).partition(":")
-            if alias and alias != service:
-                hint = f"give {service} the network alias {alias}"
-                self.error(link, ".links", "another name for a service is not supported", hint)
+        for key, modes in _MODES.items():
+            mode = self.node.find(key)
+            if mode is not None and mode.value and not _is_mode(mode.value, modes):
+                allowed = ", ".join(f"{each}NAME" if each[-1] == ":" else each for each in modes)
+                self.error(mode, f".{key}", f"{shown(mode.value)} is none of {allowed}")
+        for number, port in enumerate(self.node.items_at("expose")):
+            if not _is_exposed(str(port.value)):
+                what = f"{shown(port.value)} is not a port"
+                self.error(port, f".expose[{number}]", what, "write for example 80 or 80/udp")
+        for number, rule in enumerate(self.node.items_at("deploy", "placement", "constraints")):
+            if CONSTRAINT.fullmatch(rule.value) is None:
+                what, at = f"{shown(rule.value)} is not a constraint", ".deploy.placement"
+                hint = "write for example node.hostname==web1"
+                self.error(rule, f"{at}.constraints[{number}]", what, hint)
 
     def volumes(self) -> None:
         for number, volume in enumerate(self.node.items_at("volumes")):
             at, kind = f".volumes[{number}]", volume.get("type")
             target, source = volume.get("target", default=""), volume.get("source", default="")
-            if kind not in ("bind", "volume", "tmpfs", None):
-                self.error(volume, at, f"a volume of type {kind} {NOT_YET}")
+            if kind in _VOLUME_KINDS:
+                self.error(volume, at, f"a volume of type {kind} {_VOLUME_KINDS[kind]}")
             if not target.startswith("/"):
                 what = f"{shown(target)} is not an absolute path in the container"
                 hint = "a name has more than one letter" if target[1:2] == ":" else ""
                 self.error(volume, at, what, hint)
             if kind == "bind" and (not source or not is_file_path(source)):
                 self.error(volume, at, "a bind needs a source path")
-            if volume.find("bind", "recursive"):
-                self.error(volume, f"{at}.bind.recursive", NOT_YET)
+            recursive = volume.find("bind", "recursive")
+            if recursive is not None and recursive.value not in _RECURSIVE:
+                what = f"{shown(recursive.value)} is none of {', '.join(_RECURSIVE)}"
+                self.error(recursive, f"{at}.bind.recursive", what)
 
-    def hooks(self) -> None:
-        for key in ("post_start", "pre_stop"):
-            for number, hook in enumerate(self.node.items_at(key)):
-                for extra in ("user", "privileged", "working_dir", "environment"):
-                    if hook.find(extra):
-                        self.error(hook, f".{key}[{number}].{extra}", NOT_YET)
+    def files(self) -> None:
+        """Configs and secrets are put into each task's own container, by number."""
+        mounted = {
+            str(each.get("target", default="")).rstrip("/"): str(each.get("type"))
+            for each in self.node.items_at("volumes")
+        }
+        mounted |= {
+            str(each.value).partition(":")[0].rstrip("/"): "tmpfs"
+            for each in self.node.items_at("tmpfs")
+        }
+        for kind, number, file in self.files_at():
+            at = f".{kind}[{number}]"
+            for key in ("uid", "gid"):
+                said = file.find(key)
+                if said is not None and not (said.value.isascii() and said.value.isdigit()):
+                    what = f"{shown(said.value)} is not a user or group id"
+                    self.error(said, f"{at}.{key}", what, "use a number")
+            target = posixpath.normpath(file_target(kind, file))
+            for folder, type_ in mounted.items():
+                # What lies below a tmpfs gets a volume of its own, what lies in it cannot.
+                hidden = posixpath.dirname(target) if type_ == "tmpfs" else target
+                if hidden == folder or (type_ != "tmpfs" and target.startswith(folder + "/")):
+                    what = f"would be hidden by, or shared through, what is mounted at {folder}"
+                    self.error(file, at, what, "give it a target elsewhere")
+
+    def files_at(self) -> Iterator[tuple[str, int, Node]]:
+        for kind in ("configs", "secrets"):
+            for number, file in enumerate(self.node.items_at(kind)):
+                yield kind, number, file
 
     def labels(self) -> None:
         for keys in (("labels",), ("deploy", "labels")):
@@ -227,3 +280,18 @@ class _Service:
             order = self.node.find("deploy", key, "order")
             if order is not None and order.value == "start-first":
                 self.error(order, f".deploy.{key}.order", why, "use stop-first")
+
+
+def _is_mode(said: str, known: tuple[str, ...]) -> bool:
+    return any(
+        said == each or (each[-1] == ":" and said.startswith(each) and said != each)
+        for each in known
+    )
+
+
+def _is_exposed(said: str) -> bool:
+    match = _EXPOSED.fullmatch(said)
+    if match is None:
+        return False
+    first, last = int(match[1]), int(match[2] or match[1])
+    return 0 < first <= last <= _MOST_PORTS

@@ -93,6 +93,10 @@ class Mount(Struct, frozen=True, kw_only=True):
     create_host_path: bool = True
     no_copy: bool = False
     subpath: str = ""
+    recursive: str = ""
+    """`disabled`, `writable` or `readonly`: how the mounts below a bind come along."""
+    labels: dict[str, str] = {}
+    """Of an anonymous volume."""
     tmpfs_size: int | None = None
     tmpfs_mode: int | None = None
     selinux: str = ""
@@ -141,6 +145,38 @@ class Device(Struct, frozen=True, kw_only=True):
     permissions: str = "rwm"
 
 
+class DeviceRequest(Struct, frozen=True, kw_only=True):
+    """GPUs and the like, which the engine picks.  `count` -1 means all there are."""
+
+    capabilities: tuple[str, ...] = ()
+    driver: str = ""
+    count: int = 0
+    device_ids: tuple[str, ...] = ()
+    options: dict[str, str] = {}
+
+
+class BlockIO(Struct, frozen=True, kw_only=True):
+    """`blkio_config`: weights of 10 to 1000, and rates by device path, in bytes or operations a
+    second."""
+
+    weight: int = 0
+    weight_device: dict[str, int] = {}
+    read_bps: dict[str, int] = {}
+    read_iops: dict[str, int] = {}
+    write_bps: dict[str, int] = {}
+    write_iops: dict[str, int] = {}
+
+
+class Hook(Struct, frozen=True, kw_only=True):
+    """A command run in a task that runs, with more said than its words."""
+
+    command: tuple[str, ...]
+    user: str = ""
+    privileged: bool = False
+    working_dir: str = ""
+    environment: dict[str, str | None] = {}
+
+
 class Resources(Struct, frozen=True, kw_only=True):
     """CPUs are nano-CPUs, memory is bytes; 0 means nothing was said."""
 
@@ -165,6 +201,8 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     hostname: str = ""
     domainname: str = ""
+    container_name: str = ""
+    """What a task's container is called from its start on; one slot only."""
     user: str = ""
     groups: tuple[str, ...] = ()
     working_dir: str = ""
@@ -190,10 +228,21 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     dns_options: tuple[str, ...] = ()
     extra_hosts: tuple[str, ...] = ()
     """`host:ip` each."""
+    links: tuple[str, ...] = ()
+    """`name:alias` each: another name for a service or a container on the same network."""
+    expose: tuple[str, ...] = ()
+    """`80/tcp` each: ports that other tasks may reach, and that nothing publishes."""
+    annotations: dict[str, str] = {}
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
     devices: tuple[Device, ...] = ()
+    device_cgroup_rules: tuple[str, ...] = ()
+    device_requests: tuple[DeviceRequest, ...] = ()
+    block_io: BlockIO | None = None
+    storage_opt: dict[str, str] = {}
+    volumes_from: tuple[str, ...] = ()
+    """`service:NAME` or `container:NAME`, with `:ro` where they are read only."""
     sysctls: dict[str, str] = {}
     ulimits: dict[str, Ulimit] = {}
     logging: Logging | None = None
@@ -201,6 +250,7 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     shm_size: int = 0
     pid: str = ""
     ipc: str = ""
+    uts: str = ""
     userns_mode: str = ""
     cgroup: str = ""
     cgroup_parent: str = ""
@@ -209,10 +259,16 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     mem_swappiness: int | None = None
     memswap_limit: int = 0
     cpu_shares: int = 0
+    cpu_period: int = 0
+    """Microseconds, as the three that follow."""
+    cpu_quota: int = 0
+    cpu_rt_period: int = 0
+    cpu_rt_runtime: int = 0
     cpuset: str = ""
     runtime: str = ""
-    post_start: tuple[tuple[str, ...], ...] = ()
-    pre_stop: tuple[tuple[str, ...], ...] = ()
+    post_start: tuple[Hook | tuple[str, ...], ...] = ()
+    """A hook that is nothing but a command is that command."""
+    pre_stop: tuple[Hook | tuple[str, ...], ...] = ()
     force: int = 0
     """Counted up by `update --force`, so that every task is out of date."""
 
@@ -228,9 +284,12 @@ class Network(Struct, frozen=True, kw_only=True):
     internal: bool = False
     attachable: bool = False
     enable_ipv6: bool = False
+    enable_ipv4: bool = True
     ipam_driver: str = ""
-    subnets: tuple[dict[str, str], ...] = ()
-    """Each with `subnet`, `gateway`, `ip_range` where said."""
+    ipam_options: dict[str, str] = {}
+    subnets: tuple[dict[str, str | dict[str, str]], ...] = ()
+    """Each with `subnet`, `gateway`, `ip_range` and `aux_addresses` (host → address) where
+    said."""
     labels: dict[str, str] = {}
 
 
@@ -262,6 +321,10 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     depends_on: dict[str, str] = {}
     """Service name → condition."""
+    constraints: tuple[str, ...] = ()
+    """`node.hostname==web1` and the like: where tasks may run."""
+    max_per_node: int = 0
+    """How many tasks a host may have; 0: any number."""
     image: str = ""
     """The image as the file or the flag wrote it, before it was resolved."""
 

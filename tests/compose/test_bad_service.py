@@ -98,8 +98,8 @@ SERVICE = {
     "a job": (
         "deploy: {mode: replicated-job}",
         (
-            "c.yml:4:20: services.web.deploy.mode: is not supported by this version of rollout "
-            "(use replicated or global)"
+            "c.yml:4:20: services.web.deploy.mode: is not supported: a task that ends is no "
+            "service (use replicated or global)"
         ),
     ),
     "replicas of a global service": (
@@ -266,10 +266,6 @@ SERVICE = {
         "extends: {service: base}",
         "c.yml:4:5: services.web.extends: is not supported by this version of rollout",
     ),
-    "gpus": (
-        "gpus: all",
-        "c.yml:4:5: services.web.gpus: is not supported by this version of rollout",
-    ),
     "an extension of ours that is not there yet": (
         "x-rollout: {canary: 1}",
         "c.yml:4:17: services.web.x-rollout.canary: is not supported by this version of rollout",
@@ -286,13 +282,6 @@ SERVICE = {
         (
             "c.yml:4:25: services.web.deploy.x-rollout: stands in the wrong place "
             "(put it under a service)"
-        ),
-    ),
-    "a link with another name": (
-        "links: ['web:db']",
-        (
-            "c.yml:4:13: services.web.links: another name for a service is not supported "
-            "(give web the network alias db)"
         ),
     ),
 }

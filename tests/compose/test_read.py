@@ -396,10 +396,9 @@ services:
 def test_what_is_ignored_is_named_in_one_warning(folder: Folder) -> None:
     stack = folder.load(
         web("""
-container_name: n
-expose: [80]
-attach: false
-deploy: {placement: {constraints: [node.role==manager]}, endpoint_mode: vip}
+attach: true
+deploy: {placement: {constraints: [node.role==manager, node.labels.a==b]}, endpoint_mode: vip}
+ports: [{target: 80, name: http}]
 develop: {watch: []}
 labels: {v: "$UNSET"}
 """)
@@ -410,8 +409,8 @@ labels: {v: "$UNSET"}
         'The "UNSET" variable is not set. Defaulting to a blank string.',
         "the attribute `version` is obsolete and ignored, remove it",
         (
-            "ignoring unsupported options: container_name, deploy.endpoint_mode, deploy.placement, "
-            "develop, expose"
+            "ignoring unsupported options: attach, deploy.endpoint_mode, "
+            "deploy.placement.constraints (node.labels.a), develop, ports.name"
         ),
     )
 

@@ -18,6 +18,7 @@ from rollout.engine.docker.faults import LinkError, TimedOutError, one_line
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
+from rollout.engine.docker.names import holder_of, slot_name
 from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
@@ -25,7 +26,7 @@ from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.revision import Revision
 from rollout.model.secrets import without_secrets_of
-from rollout.model.spec import ServiceSpec
+from rollout.model.spec import Hook, ServiceSpec
 from rollout.model.task import Task
 
 Contents = Callable[[str], bytes]
@@ -34,6 +35,9 @@ _TRIES = 20
 _NO_RESTART: Json = {"Name": "no"}
 _REVIVING = ("always", "on-failure")
 """Docker's restart policies under which a daemon restart starts a container that was stopped."""
+
+
+_WHOSE = (labels.COMPOSE_PROJECT, labels.COMPOSE_SERVICE)
 
 
 class _Taken(Struct, frozen=True):
@@ -226,16 +230,36 @@ class Act:
     # -- starting and stopping
 
     def _start(self, container: str, spec: ServiceSpec | None, name: str) -> None:
+        if spec is not None and spec.task.container_name:
+            self._give_name(container, spec.task.container_name)
         try:
             self._start_once(container)
         except EngineError:
             # No event tells of a start that failed.
             self._look.changed(container)
             raise
-        for command in spec.task.post_start if spec else ():
-            if failed := self._run_hook("post_start", command, container, name, spec):
+        for hook in spec.task.post_start if spec else ():
+            if failed := self._run_hook("post_start", hook, container, name, spec):
                 self._api.stop(container, 0)
                 raise EngineError(failed)
+
+    def _give_name(self, container: str, wanted: str) -> None:
+        """`container_name`: the task before gives it up, and is called after its slot from then on.
+
+        Raises ConflictError where the name is somebody else's.
+        """
+        holder = holder_of(self._api, wanted)
+        if holder is not None and holder["Id"] == container:
+            return
+        if holder is not None:
+            mine = self._look.inspected(container)["Config"]["Labels"]
+            theirs = holder["Config"].get("Labels") or {}
+            if any(mine.get(key) != theirs.get(key) for key in _WHOSE):
+                raise ConflictError(
+                    f"the container name {wanted} is taken", hint=f"see docker inspect {wanted}"
+                )
+            self._api.rename(holder["Id"], slot_name(holder))
+        self._api.rename(container, wanted)
 
     def _start_once(self, container: str) -> None:
         try:
@@ -247,30 +271,31 @@ class Act:
 
     def _run_pre_stop(self, task: Task) -> str:
         spec = spec_of(task.spec)
-        for command in spec.task.pre_stop if spec else ():
-            if failed := self._run_hook("pre_stop", command, task.container_id, task.name, spec):
+        for hook in spec.task.pre_stop if spec else ():
+            if failed := self._run_hook("pre_stop", hook, task.container_id, task.name, spec):
                 return failed
         return ""
 
     def _run_hook(
         self,
         kind: str,
-        command: tuple[str, ...],
+        said: Hook | tuple[str, ...],
         container: str,
         name: str,
         spec: ServiceSpec | None,
     ) -> str:
         """What is wrong, empty where nothing is."""
+        hook = said if isinstance(said, Hook) else Hook(command=said)
         try:
-            code, printed = self._api.execute(container, command)
+            code, printed = self._api.execute(container, hook)
         except NotFoundError:
             raise
         except EngineError as error:
             return f"{name}: {kind}: {error.message}"
         if code == 0:
             return ""
-        said = without_secrets_of(one_line(printed), spec)[-200:]
-        return f"{name}: {kind} {command[0]} exited {code}" + (f": {said}" if said else "")
+        last = without_secrets_of(one_line(printed), spec)[-200:]
+        return f"{name}: {kind} {hook.command[0]} exited {code}" + (f": {last}" if last else "")
 
     def _policy(self, task: Task) -> str:
         host = self._look.inspected(task.container_id)["HostConfig"]

@@ -24,6 +24,7 @@ from rollout.engine.docker.retry import Again, OnRetry, retried
 from rollout.engine.docker.streams import frames, raise_pull_error
 from rollout.engine.docker.tally import Tally
 from rollout.errors import EngineError, EngineUnavailableError
+from rollout.model.spec import Hook
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -144,11 +145,19 @@ class Api:
             Again.FAULTS,
         )
 
-    def execute(self, container: str, command: Sequence[str]) -> tuple[int, str]:
+    def execute(self, container: str, hook: Hook) -> tuple[int, str]:
         """Runs a command in a container: exit code and what it printed."""
+        environment = {key: text for key, text in hook.environment.items() if text is not None}
 
         def run() -> tuple[int, str]:
-            made = self._client.exec_create(container, list(command))
+            made = self._client.exec_create(
+                container,
+                list(hook.command),
+                user=hook.user,
+                privileged=hook.privileged,
+                workdir=hook.working_dir or None,
+                environment=environment,
+            )
             path = f"/exec/{made['Id']}/start"
             body = {"Detach": False, "Tty": False}
             answer = self._send("POST", path, body=body, timeout_s=_SILENCE_S)
@@ -157,7 +166,7 @@ class Api:
             return int(code or 0), printed.decode(errors="replace")
 
         result: tuple[int, str] = self._do(
-            f"run {command[0]} in {_short(container)}", run, Again.NOTHING
+            f"run {hook.command[0]} in {_short(container)}", run, Again.NOTHING
         )
         return result
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rollout.engine.docker.ability import too_old_for
 from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.names import holder_of
 from rollout.engine.docker.observe import name_of
+from rollout.engine.docker.placement import misplaced
 from rollout.engine.docker.surroundings import missing
 from rollout.engine.docker.translate import published_port
 from rollout.errors import EngineError
@@ -17,6 +20,7 @@ from rollout.model import labels
 from rollout.model.spec import Port, ServiceSpec
 from rollout.model.units import format_size
 
+_LEAST_MEMORY = 6 * 1024 * 1024
 _ANYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
 
 
@@ -25,7 +29,14 @@ def check(api: Api, info: Json, spec: ServiceSpec, stack: str) -> tuple[str, ...
     ports = (
         port_conflicts(spec, stack, api.containers([], status=["running"])) if _fixed(spec) else []
     )
-    return (*ports, *too_large(spec, info), *missing(api, spec))
+    return (
+        *ports,
+        *too_large(spec, info),
+        *name_conflicts(api, spec, stack),
+        *too_old_for(spec, api.version),
+        *misplaced(spec, info),
+        *missing(api, spec),
+    )
 
 
 def port_conflicts(spec: ServiceSpec, stack: str, rows: Iterable[Json]) -> list[str]:
@@ -53,6 +64,15 @@ def port_conflicts(spec: ServiceSpec, stack: str, rows: Iterable[Json]) -> list[
     return problems
 
 
+def name_conflicts(api: Api, spec: ServiceSpec, stack: str) -> list[str]:
+    """A `container_name` that somebody else's container has."""
+    wanted = spec.task.container_name
+    holder = holder_of(api, wanted) if wanted else None
+    if holder is None or _is_ours(holder["Config"], stack, spec.name):
+        return []
+    return [f"the container name {wanted} is taken (see docker inspect {wanted})"]
+
+
 def too_large(spec: ServiceSpec, info: Json) -> list[str]:
     """One task must fit; how many fit together is not ours to say: nothing is reserved for real."""
     resources, problems = spec.task.resources, []
@@ -62,6 +82,15 @@ def too_large(spec: ServiceSpec, info: Json) -> list[str]:
             f"a task reserves {format_size(resources.memory_reservation)} of memory, "
             f"the host has {format_size(memory)}"
         )
+    if 0 < resources.memory_limit < _LEAST_MEMORY:
+        problems.append(
+            f"a task may use {format_size(resources.memory_limit)} of memory, "
+            f"an engine's least is {format_size(_LEAST_MEMORY)}"
+        )
+    runtimes = info.get("Runtimes") or {}
+    if spec.task.runtime and runtimes and spec.task.runtime not in runtimes:
+        known = ", ".join(sorted(runtimes))
+        problems.append(f"the engine has no runtime {spec.task.runtime}, only {known}")
     for word, nano in (
         ("reserves", resources.cpu_reservation),
         ("may use", resources.cpu_limit),

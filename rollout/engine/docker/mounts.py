@@ -18,13 +18,17 @@ from rollout.model.spec import FileMount, Mount, TaskSpec
 Json = dict[str, Any]
 
 _CREATE_MOUNTPOINT = (1, 42)
-_SUBPATH = (1, 45)
+_RECURSIVE = {
+    "disabled": "NonRecursive",
+    "writable": "ReadOnlyNonRecursive",
+    "readonly": "ReadOnlyForceRecursive",
+}
 
 
 def binds_and_mounts(spec: TaskSpec, api: tuple[int, ...]) -> tuple[list[str], list[Json]]:
     """`HostConfig.Binds` and `HostConfig.Mounts`."""
     old_way = [each for each in spec.mounts if _needs_binds(each, api)]
-    mounts = [_mount(each, api) for each in spec.mounts if each not in old_way]
+    mounts = [_mount(each) for each in spec.mounts if each not in old_way]
     return [_bind(each) for each in old_way], mounts + _file_volumes(spec)
 
 
@@ -89,20 +93,27 @@ def _folders(spec: TaskSpec) -> list[str]:
 
 
 def _file_volumes(spec: TaskSpec) -> list[Json]:
-    """Anonymous volumes for the folders of configs and secrets under a read-only root.  The engine
-    copies into them what the image has there.
+    """Anonymous volumes for the folders of configs and secrets that the container's own file system
+    does not show: under a read-only root, under a tmpfs.  The engine copies into them what the
+    image has there.
     """
-    if not (spec.read_only and spec.files):
-        return []
-    taken = {each.target for each in spec.mounts}
-    if "/" in _folders(spec):
+    if spec.read_only and "/" in _folders(spec):
         raise EngineError(
             "a read-only service cannot have a config or secret directly under /",
             hint="mount it in a folder, for example /run/secrets",
         )
-    return [
-        {"Type": "volume", "Target": folder} for folder in _folders(spec) if folder not in taken
+    taken = {each.target for each in spec.mounts}
+    hidden = [
+        folder for folder in _folders(spec) if spec.read_only or _is_under_tmpfs(folder, spec)
     ]
+    return [{"Type": "volume", "Target": folder} for folder in hidden if folder not in taken]
+
+
+def _is_under_tmpfs(folder: str, spec: TaskSpec) -> bool:
+    return any(
+        mount.type == "tmpfs" and folder.startswith(mount.target.rstrip("/") + "/")
+        for mount in spec.mounts
+    )
 
 
 def _needs_binds(mount: Mount, api: tuple[int, ...]) -> bool:
@@ -120,7 +131,7 @@ def _bind(mount: Mount) -> str:
     return f"{mount.source}:{mount.target}:{','.join(options)}"
 
 
-def _mount(mount: Mount, api: tuple[int, ...]) -> Json:
+def _mount(mount: Mount) -> Json:
     result: Json = {"Type": mount.type, "Target": mount.target, "ReadOnly": mount.read_only}
     if mount.source:
         result["Source"] = mount.source
@@ -128,25 +139,24 @@ def _mount(mount: Mount, api: tuple[int, ...]) -> Json:
         result["Consistency"] = mount.consistency
     match mount.type:
         case "bind":
-            options: Json = {"Propagation": mount.propagation} if mount.propagation else {}
-            if mount.create_host_path:
-                options["CreateMountpoint"] = True
-            result["BindOptions"] = options
+            result["BindOptions"] = _bind_options(mount)
         case "volume":
-            result["VolumeOptions"] = _volume_options(mount, api)
+            result["VolumeOptions"] = _volume_options(mount)
         case "tmpfs":
             sizes = {"SizeBytes": mount.tmpfs_size, "Mode": mount.tmpfs_mode}
             result["TmpfsOptions"] = {k: v for k, v in sizes.items() if v is not None}
     return result
 
 
-def _volume_options(mount: Mount, api: tuple[int, ...]) -> Json:
-    options: Json = {"NoCopy": True} if mount.no_copy else {}
-    if mount.subpath:
-        if api < _SUBPATH:
-            raise EngineError(
-                f"{mount.target}: a volume's subpath needs a newer engine (Docker 26)",
-                hint="mount the whole volume, or upgrade the engine",
-            )
-        options["Subpath"] = mount.subpath
+def _bind_options(mount: Mount) -> Json:
+    options: Json = {"Propagation": mount.propagation} if mount.propagation else {}
+    if mount.create_host_path:
+        options["CreateMountpoint"] = True
+    if mount.recursive:
+        options[_RECURSIVE[mount.recursive]] = True
     return options
+
+
+def _volume_options(mount: Mount) -> Json:
+    said = {"NoCopy": mount.no_copy, "Subpath": mount.subpath, "Labels": mount.labels}
+    return {key: value for key, value in said.items() if value}

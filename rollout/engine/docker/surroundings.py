@@ -14,6 +14,12 @@ from rollout.model import labels
 from rollout.model.spec import Network, ServiceSpec, Volume
 
 _PREDEFINED = frozenset({"bridge", "host", "none"})
+_POOL = {
+    "subnet": "Subnet",
+    "gateway": "Gateway",
+    "ip_range": "IPRange",
+    "aux_addresses": "AuxiliaryAddresses",
+}
 _BUSY = (403, 409)
 
 
@@ -74,13 +80,15 @@ def _ensure_network(api: Api, network: Network, stack: str) -> None:
 def network_config(network: Network, stack: str) -> Json:
     """An overlay network of a stack file is a bridge here: it spans one host."""
     ipam: Json = {"Driver": network.ipam_driver or "default"}
+    if network.ipam_options:
+        ipam["Options"] = network.ipam_options
     if network.subnets:
-        keys = {"subnet": "Subnet", "gateway": "Gateway", "ip_range": "IPRange"}
         ipam["Config"] = [
-            {keys[key]: value for key, value in subnet.items() if key in keys}
-            for subnet in network.subnets
+            {_POOL[key]: value for key, value in subnet.items()} for subnet in network.subnets
         ]
+    ipv4 = {} if network.enable_ipv4 else {"EnableIPv4": False}
     return {
+        **ipv4,
         "Name": network.name,
         "CheckDuplicate": True,
         "Driver": "bridge" if network.driver in ("", "overlay") else network.driver,

@@ -14,7 +14,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from rollout.engine.docker.ability import START_INTERVAL
 from rollout.engine.docker.mounts import binds_and_mounts
+from rollout.engine.docker.resources import resources
 from rollout.errors import EngineError
 from rollout.model import labels
 from rollout.model.canonical import canonical
@@ -32,7 +34,7 @@ from rollout.model.spec import (
 Json = dict[str, Any]
 
 MANY_NETWORKS = (1, 44)
-"""From here on `create` takes several networks, a MAC address each, and StartInterval."""
+"""From here on `create` takes several networks, and a MAC address each."""
 PLATFORM = (1, 41)
 
 _COMPOSE_VERSION = "2.26.1"
@@ -90,7 +92,7 @@ def creation(
     config: Json = {
         **_container(spec, api),
         "Labels": _labels(revision, slot, task),
-        "ExposedPorts": {f"{port.target}/{port.protocol}": {} for port in spec.ports},
+        "ExposedPorts": {port: {} for port in _exposed(spec)},
         "HostConfig": {
             **_host(spec, api, namespaces),
             "NetworkMode": _namespace(spec.network_mode, namespaces) or first or "default",
@@ -132,6 +134,10 @@ def published_port(port: Port, slot: int) -> int | None:
             hint="widen the range, or run fewer replicas",
         )
     return first + slot - 1
+
+
+def _exposed(spec: TaskSpec) -> tuple[str, ...]:
+    return (*(f"{port.target}/{port.protocol}" for port in spec.ports), *spec.expose)
 
 
 def port_bindings(ports: tuple[Port, ...], slot: int) -> Json:
@@ -217,43 +223,19 @@ def _host(spec: TaskSpec, api: tuple[int, ...], namespaces: Mapping[str, str]) -
         "ShmSize": spec.shm_size,
         "PidMode": _namespace(spec.pid, namespaces),
         "IpcMode": _namespace(spec.ipc, namespaces),
+        "UTSMode": spec.uts,
         "UsernsMode": spec.userns_mode,
         "CgroupnsMode": spec.cgroup,
         "CgroupParent": spec.cgroup_parent,
         "Runtime": spec.runtime,
-        "Devices": [
-            {
-                "PathOnHost": each.source,
-                "PathInContainer": each.target,
-                "CgroupPermissions": each.permissions,
-            }
-            for each in spec.devices
-        ],
-        "Ulimits": [
-            {"Name": name, "Soft": limit.soft, "Hard": limit.hard}
-            for name, limit in sorted(spec.ulimits.items())
-        ],
-        **_resources(spec),
+        "StorageOpt": spec.storage_opt,
+        "Annotations": spec.annotations,
+        "VolumesFrom": [_volumes_from(each, namespaces) for each in spec.volumes_from],
+        **resources(spec),
     }
     if spec.logging is not None:
         config["LogConfig"] = {"Type": spec.logging.driver, "Config": spec.logging.options}
     return {**_said(config), "RestartPolicy": {"Name": "no"}}
-
-
-def _resources(spec: TaskSpec) -> Json:
-    """A CPU reservation has no counterpart: on one host nothing is placed by it."""
-    return {
-        "NanoCpus": spec.resources.cpu_limit,
-        "Memory": spec.resources.memory_limit,
-        "MemoryReservation": spec.resources.memory_reservation,
-        "PidsLimit": spec.resources.pids_limit,
-        "MemorySwap": spec.memswap_limit,
-        "MemorySwappiness": spec.mem_swappiness,
-        "OomKillDisable": spec.oom_kill_disable,
-        "OomScoreAdj": spec.oom_score_adj,
-        "CpuShares": spec.cpu_shares,
-        "CpusetCpus": spec.cpuset,
-    }
 
 
 def _healthcheck(check: Healthcheck, api: tuple[int, ...]) -> Json:
@@ -262,7 +244,7 @@ def _healthcheck(check: Healthcheck, api: tuple[int, ...]) -> Json:
         "Interval": check.interval_s,
         "Timeout": check.timeout_s,
         "StartPeriod": check.start_period_s,
-        "StartInterval": check.start_interval_s if api >= MANY_NETWORKS else None,
+        "StartInterval": check.start_interval_s if api >= START_INTERVAL else None,
     }
     return {
         "Test": list(check.test or ()),
@@ -274,13 +256,17 @@ def _healthcheck(check: Healthcheck, api: tuple[int, ...]) -> Json:
 def _endpoints(spec: TaskSpec, service: str, api: tuple[int, ...]) -> dict[str, Json]:
     """Network name → endpoint, the one with the highest priority first, as Compose has it."""
     ordered = sorted(spec.networks, key=lambda each: -each.priority)
-    return {each.name: _endpoint(each, service, api) for each in ordered}
+    return {each.name: _endpoint(each, spec, service, api) for each in ordered}
 
 
-def _endpoint(network: NetworkAttachment, service: str, api: tuple[int, ...]) -> Json:
+def _endpoint(
+    network: NetworkAttachment, spec: TaskSpec, service: str, api: tuple[int, ...]
+) -> Json:
+    """A link gives a name one more name: it leads to all tasks of a service, new ones too."""
     return _said(
         {
             "Aliases": list(dict.fromkeys((service, *network.aliases))),
+            "Links": list(spec.links),
             "IPAMConfig": _said(
                 {
                     "IPv4Address": network.ipv4_address,
@@ -295,9 +281,16 @@ def _endpoint(network: NetworkAttachment, service: str, api: tuple[int, ...]) ->
 
 
 def service_namespaces(spec: ServiceSpec) -> tuple[str, ...]:
-    """The services whose network, pid or ipc namespace a task shares."""
-    modes = (spec.task.network_mode, spec.task.pid, spec.task.ipc)
-    return tuple(mode[len("service:") :] for mode in modes if mode.startswith("service:"))
+    """The services whose network, pid or ipc namespace, or volumes, a task shares."""
+    task = spec.task
+    modes = (task.network_mode, task.pid, task.ipc, *task.volumes_from)
+    return tuple(mode.split(":")[1] for mode in modes if mode.startswith("service:"))
+
+
+def _volumes_from(said: str, namespaces: Mapping[str, str]) -> str:
+    """`service:db:ro` → `<container>:ro`"""
+    kind, name, *access = said.split(":")
+    return ":".join((namespaces[name] if kind == "service" else name, *access))
 
 
 def _namespace(mode: str, namespaces: Mapping[str, str]) -> str:

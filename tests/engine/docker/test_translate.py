@@ -263,11 +263,9 @@ def test_mounts() -> None:
     }
 
 
-def test_a_subpath_needs_a_newer_engine() -> None:
+def test_a_subpath() -> None:
     spec = TaskSpec(image="a", mounts=(Mount(type="volume", source="d", target="/d", subpath="x"),))
 
-    with pytest.raises(EngineError, match="subpath needs a newer engine"):
-        binds_and_mounts(spec, OLD)
     assert binds_and_mounts(spec, NEW)[1][0]["VolumeOptions"] == {"Subpath": "x"}
 
 
