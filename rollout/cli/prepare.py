@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from rollout.cli.files import warn
 from rollout.engine.protocol import Engine
 from rollout.errors import ConflictError
 from rollout.model.labels import full_name
 from rollout.model.spec import ServiceSpec
 
 
-def check(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:
-    """Raises ConflictError, one line a reason, where a service cannot run here."""
+def check(engine: Engine, specs: Collection[ServiceSpec], stack: str) -> None:
+    """Says what this engine does without.  Raises ConflictError, one line a reason, where a service
+    cannot run here.
+    """
     reasons = [
         f"{full_name(stack, spec.name)}: {reason}"
         for spec in specs
@@ -19,6 +22,13 @@ def check(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:
     ]
     if reasons:
         raise ConflictError("\n".join(reasons))
+    warn(
+        [
+            f"{full_name(stack, spec.name)}: {what}"
+            for spec in specs
+            for what in engine.left_out(spec)
+        ]
+    )
 
 
 def ensure(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:

@@ -143,6 +143,12 @@ class Engine(Protocol):
         """Why a service cannot run here as it is asked for; empty where nothing speaks against."""
         ...
 
+    def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:
+        """What of a definition is done without here, since no task becomes another by it; one
+        line each.
+        """
+        ...
+
     def watch(self, stack: str | None, wake: Callable[[], None]) -> Watch:
         """Call `wake`, from any thread, whenever tasks or records of a stack have changed, and at
         once when the stream was lost and is open again.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 
+from rollout.engine.docker.ability import left_out
 from rollout.engine.docker.act import Act
 from rollout.engine.docker.api import Api
 from rollout.engine.docker.building import Builder
@@ -127,6 +128,9 @@ class DockerEngine:
 
     def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         return check(self._api, self._clock.info(), spec, stack)
+
+    def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:
+        return tuple(left_out(spec, self._api.version))
 
     def watch(self, stack: str | None, wake: Callable[[], None]) -> EventWatch:
         return EventWatch(self._api, self._look, stack, wake)

@@ -269,6 +269,9 @@ class SimulatedEngine:
     def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         return ()
 
+    def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:
+        return ()
+
     def logs(
         self,
         tasks: tuple[Task, ...],
