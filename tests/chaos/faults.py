@@ -17,7 +17,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.chaos.calls import LOOK, LOOKS, call_of
+from tests.chaos.calls import FIRST_LOOK, LOOK, LOOKS, call_of, is_read
 from tests.support.socket_proxy import ENGINE_SOCKET, end, read_request
 
 LATE_S = 0.7
@@ -66,6 +66,7 @@ class FaultProxy:
         self.host = f"unix://{path}"
         self.calls: Counter[str] = Counter()
         self.hits = 0
+        self._changed = True
         self._fault = fault
         self._kill = kill
         self._lock = threading.Lock()
@@ -104,7 +105,7 @@ class FaultProxy:
 
     def _kind_for(self, call: str) -> Kind | None:
         with self._lock:
-            classes = (call, LOOK) if call in LOOKS else (call,)
+            classes = self._classes(call)
             self.calls.update(classes)
             fault = self._fault
             if fault is None or fault.call not in classes:
@@ -113,6 +114,13 @@ class FaultProxy:
                 return None
             self.hits += 1
             return fault.kind
+
+    def _classes(self, call: str) -> tuple[str, ...]:
+        if call not in LOOKS:
+            self._changed = self._changed or not is_read(call)
+            return (call,)
+        first, self._changed = self._changed, False
+        return (call, LOOK, FIRST_LOOK) if first else (call, LOOK)
 
     def _answer(
         self, engine: socket.socket, client: socket.socket, at_answer: list[Kind | None]

@@ -1,8 +1,9 @@
 """Which faults are tried: every kind at every call that changes anything, and at every read.
 
 A read that gets no answer is the same whether the engine saw it or not, so a command is killed,
-cut off, refused or kept waiting at a read once.  Reads made over and over are hit several in one
-run where the command is to live: the 1st, 5th, 9th, …; then the 2nd, 6th, …
+cut off, refused or kept waiting at a read once.  Of the reads made over and over, a kill is tried
+at the first after each change, as the others find the engine as it was then; where the command is
+to live, all of them are hit, several in one run: the 1st, 5th, 9th, …; then the 2nd, 6th, …
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Collection, Iterator
 
 from msgspec import Struct
 
-from tests.chaos.calls import LOOK, LOOKS, is_read
+from tests.chaos.calls import FIRST_LOOK, LOOK, LOOKS, is_read
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.scenarios import Scenario
 from tests.chaos.trial import Bench, Tried
@@ -56,9 +57,10 @@ def _faults(kind: Kind, calls: Counter[str]) -> Iterator[Fault]:
     for call, count in sorted(calls.items()):
         if is_read(call) and kind not in _AT_READS:
             continue
-        if call == LOOK and not kind.kills:
-            yield from (Fault(kind, call, nth, EVERY) for nth in range(1, EVERY + 1))
-        elif call != LOOK and (kind.kills or call not in LOOKS):
+        if call == LOOK:
+            if not kind.kills:
+                yield from (Fault(kind, call, nth, EVERY) for nth in range(1, EVERY + 1))
+        elif call not in LOOKS and (kind.kills or call != FIRST_LOOK):
             yield from (Fault(kind, call, nth) for nth in range(1, count + 1))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.chaos.calls import LOOK
+from tests.chaos.calls import FIRST_LOOK, LOOK
 from tests.chaos.faults import Fault, Kind
 from tests.chaos.points import EVERY
 from tests.chaos.scenarios import scenarios
@@ -29,7 +29,7 @@ POINTS = (
     (FILES, Kind.KILLED_BEFORE, "POST /containers/*/start", 2, False),
     (FILES, Kind.KILLED_BEFORE, "POST /containers/*/update", 1, True),
     (FILES, Kind.KILLED_AFTER, "POST /volumes/create mark", 1, False),
-    (FILES, Kind.KILLED_BEFORE, LOOK, 9, False),
+    (FILES, Kind.KILLED_BEFORE, FIRST_LOOK, 5, False),
     (FILES, Kind.CUT_AFTER, "POST /containers/create", 1, True),
     (FILES, Kind.CUT_BEFORE, "POST /containers/*/start", 1, True),
     (FILES, Kind.CUT_BEFORE, "GET /events", 1, True),
