@@ -6,6 +6,7 @@ class: the second `POST /containers/*/start`, the first `POST /volumes/create ma
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 
@@ -34,12 +35,18 @@ def call_of(request: bytes) -> str:
     method, target, _ = head.decode("latin-1").split(" ", 2)
     path = _VERSION.sub("", target.partition("?")[0])
     if path == "/volumes/create":
-        return f"{method} {path}{_record(str(json.loads(body).get('Name', '')))}"
+        return f"{method} {path}{_record(_name_in(body))}"
     found = _NAMED.match(path)
     if found is None or found[2] in _VERBS:
         return f"{method} {path}"
     record = _record(found[2]) if found[1] == "volumes" else ""
     return f"{method} /{found[1]}/*{found[3] or ''}{record}"
+
+
+def _name_in(body: bytes) -> str:
+    with contextlib.suppress(ValueError):  # cut short: whoever sent it was killed over it
+        return str(json.loads(body).get("Name", ""))
+    return ""
 
 
 def _record(volume: str) -> str:
