@@ -77,7 +77,10 @@ def restart_at(view: View, slot: Slot) -> float | None:
     policy = revision.spec.task.restart
     if policy.condition is RestartCondition.NONE:
         return None
-    if policy.condition is RestartCondition.ON_FAILURE and not _failed(task):
+    if policy.condition is RestartCondition.ON_FAILURE and (
+        not _failed(task) or (view.unwatched and task.armed and task.exit_code == 0)
+    ):
+        # Docker, which looks after an armed task where nobody watches, knows exit codes only.
         return None
     ended_at = task.finished_at or task.created_at
     if policy.max_attempts and _restarts(slot, task, policy.window_s) >= policy.max_attempts:

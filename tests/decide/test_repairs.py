@@ -169,6 +169,18 @@ def test_what_could_not_be_started_at_last_is_not_tried_for_ever() -> None:
     assert actions([v1, v2], [*tasks, unstartable(1, v2, ago=8.0, id="z", armed=True)]) == []
 
 
+@pytest.mark.parametrize(("supervised", "restarted"), [(False, False), (True, True)])
+def test_what_docker_takes_for_a_success_ends_where_nobody_watches(
+    supervised: bool, restarted: bool
+) -> None:
+    """Unhealthy or out of memory and yet exit code 0, under on-failure: a command that tried again
+    for ever would never end."""
+    v1 = revision(1, replicas=1, restart=ON_FAILURE, marks=(mark(MarkKind.PAUSED),))
+    task = ended(1, v1, ago=5.0, exit_code=0, oom_killed=True, armed=True)
+
+    assert bool(actions([v1], [task], supervised=supervised)) is restarted
+
+
 def test_tasks_are_handed_over_after_their_window() -> None:
     """Each by its own time, with the policy of the revision it was made for."""
     v2 = revision(2, replicas=2, update=UpdateConfig(delay_s=7))
