@@ -46,7 +46,8 @@ def test_what_is_deployed_is_shown(tmp_path: Path, stack: str, image: str) -> No
 
     assert f"Creating service {stack}_web (revision 1)" in said
     assert said.endswith(f"{stack}_web: deployed (revision 1, 2/2 running)\n")
-    assert {"stack": stack, "services": 1} in rollout("ls", "--format", "json").json
+    free = {"stack": stack, "services": 1, "holder": None, "held_since": None}
+    assert free in rollout("ls", "--format", "json").json
     (service,) = rollout("services", stack, "--format", "json").json
     assert service["name"] == f"{stack}_web"
     assert service["replicas"] == {"running": 2, "desired": 2}

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import uuid
 from pathlib import Path
 
 import docker
@@ -30,7 +31,9 @@ class OwnEngine:
 
     def __init__(self, *, live_restore: bool = False, room: str = "") -> None:
         self.live_restore = live_restore
-        self._folder = Path(tempfile.mkdtemp(prefix="rollout-engine-"))
+        # The engine names a containerd namespace after it: no name that begins or ends with "_".
+        self._folder = Path(tempfile.gettempdir()) / f"rollout-engine-{uuid.uuid4().hex[:12]}"
+        self._folder.mkdir(mode=0o700)
         self._data = self._folder / "data"
         self._data.mkdir()
         self._limited = bool(room)
