@@ -11,6 +11,12 @@ from rollout.model.units import parse_size
 
 _FLAGS = frozenset({"rw", "noexec", "nosuid", "nodev"})
 """What the engine does anyway."""
+_OPTION = re.compile(
+    r"exec|suid|dev|(no)?(sync|async|atime|diratime|relatime|strictatime|dirsync|mand)"
+    r"|(uid|gid|nr_blocks|nr_inodes)=[0-9]{1,18}|mpol=[a-z0-9:,=-]{1,64}",
+    re.ASCII,
+)
+"""What an engine passes on to the kernel."""
 _MODE = re.compile(r"0?[0-7]{3,4}", re.ASCII)
 
 
@@ -70,6 +76,7 @@ def _tmpfs(node: Node, path: str, report: Report) -> Mount:
     size: int | None = None
     mode: int | None = None
     read_only = False
+    others: list[str] = []
     if not target.startswith("/"):
         report.error(node.mark, path, f"{shown(target)} is not an absolute path in the container")
     for option in filter(None, options.split(",")):
@@ -80,6 +87,8 @@ def _tmpfs(node: Node, path: str, report: Report) -> Mount:
             mode = int(value, 8)
         elif option == "ro":
             read_only = True
+        elif _OPTION.fullmatch(option):
+            others.append(option)
         elif option not in _FLAGS:
             what = f"the option {shown(option)} is not supported"
             report.error(node.mark, path, what, "use size= and mode=")
@@ -89,6 +98,7 @@ def _tmpfs(node: Node, path: str, report: Report) -> Mount:
         read_only=read_only,
         tmpfs_size=size,
         tmpfs_mode=mode,
+        tmpfs_options=tuple(sorted(others)),
     )
 
 

@@ -99,6 +99,8 @@ class Mount(Struct, frozen=True, kw_only=True):
     """Of an anonymous volume."""
     tmpfs_size: int | None = None
     tmpfs_mode: int | None = None
+    tmpfs_options: tuple[str, ...] = ()
+    """What else is said to the kernel: `exec`, `uid=7`."""
     selinux: str = ""
     consistency: str = ""
 

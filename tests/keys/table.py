@@ -214,7 +214,7 @@ CASES = {
         "networks: {net: {aliases: [other], ipv4_address: {net}.5, ipv6_address: '{net6}::5',"
         " link_local_ips: [169.254.7.7]}}",
         endpoint(
-            Aliases=["{service}", "other"],
+            Aliases=["{service}", "{stack}-{service}-1", "other"],
             IPAMConfig={
                 "IPv4Address": "{net}.5",
                 "IPv6Address": "{net6}::5",
@@ -247,6 +247,9 @@ CASES = {
                 }
             ]
         ),
+    ),
+    "tmpfs, options": Case(
+        "tmpfs: ['/t:exec,uid=7,size=1m']", host(Tmpfs={"/t": "size=1048576,exec,uid=7"})
     ),
     "volumes, tmpfs": Case(
         "volumes: [{type: tmpfs, target: /t, tmpfs: {size: 1m, mode: 448}}]",

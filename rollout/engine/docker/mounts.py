@@ -28,8 +28,21 @@ _RECURSIVE = {
 def binds_and_mounts(spec: TaskSpec, api: tuple[int, ...]) -> tuple[list[str], list[Json]]:
     """`HostConfig.Binds` and `HostConfig.Mounts`."""
     old_way = [each for each in spec.mounts if _needs_binds(each, api)]
-    mounts = [_mount(each) for each in spec.mounts if each not in old_way]
+    mounts = [
+        _mount(each) for each in spec.mounts if each not in old_way and not each.tmpfs_options
+    ]
     return [_bind(each) for each in old_way], mounts + _file_volumes(spec)
+
+
+def tmpfs(spec: TaskSpec) -> dict[str, str]:
+    """`HostConfig.Tmpfs`: for options that `Mounts` does not know."""
+    return {each.target: _tmpfs_options(each) for each in spec.mounts if each.tmpfs_options}
+
+
+def _tmpfs_options(mount: Mount) -> str:
+    said = [] if mount.tmpfs_size is None else [f"size={mount.tmpfs_size}"]
+    said += [] if mount.tmpfs_mode is None else [f"mode={mount.tmpfs_mode:o}"]
+    return ",".join((*said, *(["ro"] if mount.read_only else []), *mount.tmpfs_options))
 
 
 def file_archives(

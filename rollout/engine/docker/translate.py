@@ -15,7 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from rollout.engine.docker.ability import START_INTERVAL
-from rollout.engine.docker.mounts import binds_and_mounts
+from rollout.engine.docker.mounts import binds_and_mounts, tmpfs
 from rollout.engine.docker.resources import resources
 from rollout.errors import EngineError
 from rollout.model import labels
@@ -86,7 +86,7 @@ def creation(
     cannot do.
     """
     spec = revision.spec.task
-    networks = _endpoints(spec, revision.service, api)
+    networks = _endpoints(spec, revision, slot, api)
     first = next(iter(networks), "")
     at_once = networks if api >= MANY_NETWORKS else {first: networks[first]} if first else {}
     config: Json = {
@@ -208,6 +208,7 @@ def _host(spec: TaskSpec, api: tuple[int, ...], namespaces: Mapping[str, str]) -
     config: Json = {
         "Binds": binds,
         "Mounts": mounts,
+        "Tmpfs": tmpfs(spec),
         "Init": spec.init,
         "ReadonlyRootfs": spec.read_only,
         "Privileged": spec.privileged,
@@ -253,19 +254,26 @@ def _healthcheck(check: Healthcheck, api: tuple[int, ...]) -> Json:
     }
 
 
-def _endpoints(spec: TaskSpec, service: str, api: tuple[int, ...]) -> dict[str, Json]:
-    """Network name → endpoint, the one with the highest priority first, as Compose has it."""
+def _endpoints(
+    spec: TaskSpec, revision: Revision, slot: int, api: tuple[int, ...]
+) -> dict[str, Json]:
+    """Network name → endpoint, the one with the highest priority first, as Compose has it.
+
+    A task is known by its service's name, and by the name of the container that Compose would
+    make: some files count on it.
+    """
+    names = (revision.service, f"{revision.stack}-{revision.service}-{slot}")
     ordered = sorted(spec.networks, key=lambda each: -each.priority)
-    return {each.name: _endpoint(each, spec, service, api) for each in ordered}
+    return {each.name: _endpoint(each, spec, names, api) for each in ordered}
 
 
 def _endpoint(
-    network: NetworkAttachment, spec: TaskSpec, service: str, api: tuple[int, ...]
+    network: NetworkAttachment, spec: TaskSpec, names: tuple[str, ...], api: tuple[int, ...]
 ) -> Json:
     """A link gives a name one more name: it leads to all tasks of a service, new ones too."""
     return _said(
         {
-            "Aliases": list(dict.fromkeys((service, *network.aliases))),
+            "Aliases": list(dict.fromkeys((*names, *network.aliases))),
             "Links": list(spec.links),
             "IPAMConfig": _said(
                 {
