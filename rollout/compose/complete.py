@@ -6,8 +6,6 @@ What comes out is the normal form that `config` prints and that the model is rea
 from __future__ import annotations
 
 import os.path
-import posixpath
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +14,11 @@ from msgspec import Struct
 
 from rollout.compose.environment import load_env_file
 from rollout.compose.node import BAD, Mark, Node, Report, join, shown
+from rollout.compose.paths import Paths, resolve
 from rollout.errors import FileError
 
 SECRETS = "/run/secrets"
-_DROPPED = ("version", "include")
-_WINDOWS_PATH = re.compile(r"[A-Za-z]:[\\/]|\\\\")
-_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|git@|github\.com/")
+_DROPPED = ("version",)
 
 
 class Project(Struct, frozen=True):
@@ -33,18 +30,19 @@ class Project(Struct, frozen=True):
     environ: Mapping[str, str]
     """Variables: the process's, and those of `.env`."""
 
+    @property
+    def home(self) -> str:
+        return self.environ.get("HOME", "/root")
+
     def path(self, written: str) -> str:
         """A path as the engine's host is told it; `~` is the caller's home."""
-        if _WINDOWS_PATH.match(written):
-            return written
-        if written == "~" or written.startswith("~/"):
-            written = self.environ.get("HOME", "/root") + written[1:]
-        return posixpath.normpath(posixpath.join(str(self.folder), written))
+        return Paths(self.folder, self.home).whole(written)
 
 
 def complete(root: Node, project: Project, report: Report) -> Node:
     """The project as Compose means it; what cannot be read goes to the report."""
     place = Mark(root.mark.file)
+    root = resolve(fill(root, project.environ), Paths(project.folder, project.home))
     entries = {key: node for key, node in root.entries.items() if key not in _DROPPED}
     entries["name"] = Node(project.name, place)
     if (services := root.find("services")) is not None:
@@ -58,6 +56,31 @@ def complete(root: Node, project: Project, report: Report) -> Node:
         if kind in entries and entries[kind].tag != BAD:
             entries[kind] = _resources(entries[kind], project)
     return root.of(entries)
+
+
+def fill(root: Node, environ: Mapping[str, str]) -> Node:
+    """With the values that Compose takes where a file says none; filling twice does no harm."""
+    services = root.find("services")
+    if services is None:
+        return root
+    filled = {key: _defaults(each, environ) for key, each in services.entries.items()}
+    return root.of({**root.entries, "services": services.of(filled)})
+
+
+def _defaults(node: Node, environ: Mapping[str, str]) -> Node:
+    if not isinstance(node.value, dict):
+        return node
+    entries = dict(node.value)
+    if (said := entries.get("environment")) is not None:
+        entries["environment"] = _from_outside(said, environ)
+    _each(entries, "ports", lambda port: _with(port, mode="ingress", protocol="tcp"))
+    _each(entries, "secrets", _secret)
+    if (build := entries.get("build")) and build.tag != BAD:
+        entries["build"] = _with(build, context=".")
+    if wanted := entries.get("depends_on"):
+        filled = {key: _with(each, required=True) for key, each in wanted.entries.items()}
+        entries["depends_on"] = wanted if wanted.tag == BAD else wanted.of(filled)
+    return node.of(entries)
 
 
 def _with_default_network(
@@ -83,14 +106,8 @@ def _service(node: Node, path: str, project: Project, report: Report) -> Node:
     said = entries.get("environment") or Node({}, node.mark)
     if said.tag != BAD and (found := _environment(said, files, path, project, report)):
         entries["environment"] = said.of(found)
-    _each(entries, "volumes", lambda volume: _volume(volume, project))
-    _each(entries, "ports", lambda port: _with(port, mode="ingress", protocol="tcp"))
-    _each(entries, "secrets", _secret)
     if (build := entries.get("build")) and build.tag != BAD:
         entries["build"] = _build(build, project)
-    if wanted := entries.get("depends_on"):
-        filled = {key: _with(each, required=True) for key, each in wanted.entries.items()}
-        entries["depends_on"] = wanted if wanted.tag == BAD else wanted.of(filled)
     return node.of(entries)
 
 
@@ -113,10 +130,19 @@ def _environment(
         at = f"{path}.env_file[{number}]"
         variables = _from_file(file, at, project, found, report)
         found.update({key: Node(value, file.mark) for key, value in variables.items()})
-    for key, node in said.entries.items():
-        unsaid = node.value is None and node.tag != BAD
-        found[key] = node.of(project.environ.get(key)) if unsaid else node
-    return found
+    return {**found, **_from_outside(said, project.environ).entries}
+
+
+def _from_outside(said: Node, environ: Mapping[str, str]) -> Node:
+    """A name without a value takes the one it has outside."""
+    if not isinstance(said.value, dict):
+        return said
+    return said.of(
+        {
+            key: node.of(environ.get(key)) if node.value is None and node.tag != BAD else node
+            for key, node in said.value.items()
+        }
+    )
 
 
 def _from_file(
@@ -129,7 +155,7 @@ def _from_file(
     written, form = file.get("path"), file.get("format")
     if not isinstance(written, str):
         return {}
-    where = project.path(written)
+    where = written
     if not file.get("required", default=True) and not os.path.exists(where):  # noqa: PTH110  never raises
         return {}
     if form not in (None, "raw"):
@@ -143,22 +169,12 @@ def _from_file(
         return {}
 
 
-def _volume(node: Node, project: Project) -> Node:
-    source = node.find("source")
-    if node.get("type") != "bind" or source is None:
-        return node
-    return node.of({**node.entries, "source": source.of(project.path(source.value))})
-
-
 def _secret(node: Node) -> Node:
     return _with(node, target=f"{SECRETS}/{node.get('source', default='')}")
 
 
 def _build(node: Node, project: Project) -> Node:
     entries = dict(node.entries)
-    context = node.find("context") or Node(".", node.mark)
-    if not _REMOTE.match(context.value):
-        entries["context"] = context.of(project.path(context.value))
     if not {"dockerfile", "dockerfile_inline"} & entries.keys():
         entries["dockerfile"] = Node("Dockerfile", node.mark)
     if (args := node.find("args")) is not None:
@@ -185,8 +201,6 @@ def _resource(key: str, node: Node, project: Project) -> Node:
     if not node.get("name"):
         name = key if node.get("external") else f"{project.name}_{key}"
         entries["name"] = Node(name, node.mark)
-    if (file := node.find("file")) is not None:
-        entries["file"] = file.of(project.path(file.value))
     return node.of(entries)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os.path
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rollout.compose.files import decode, read_regular
@@ -116,17 +116,34 @@ def _error(text: str, at: int, file: str, message: str) -> FileError:
     return FileError(message, file=file, line=text.count("\n", 0, at) + 1)
 
 
-def project_environment(
-    folder: Path, env_files: tuple[Path, ...], environ: Mapping[str, str]
-) -> dict[str, str]:
-    """What variables in the Compose file see: `.env` or the files named, under the process's own.
+def env_file_variables(files: Sequence[Path], outside: Mapping[str, str]) -> dict[str, str]:
+    """What files of variables say, later ones over earlier ones; they see what is outside.
 
-    A `.env` that is not there is fine; a file that was named must be.
+    `/dev/null` stands for none.  Raises FileError.
     """
     found: dict[str, str] = {}
-    default = folder / ".env"
-    found_default = (default,) if os.path.isfile(default) else ()  # noqa: PTH113  never raises
-    for path in env_files or found_default:
-        outside = {**found, **environ}
-        found.update(load_env_file(path, outside.get))
-    return {**found, **environ}
+    for path in files:
+        if str(path) != os.devnull:
+            known = {**found, **outside}
+            found.update(load_env_file(path, known.get))
+    return found
+
+
+def project_environment(
+    folders: Sequence[Path], env_files: Sequence[Path], environ: Mapping[str, str]
+) -> dict[str, str]:
+    """What variables in the Compose file see: the process's own, then those of the files named.
+
+    Where none is named, the `.env` of each folder, those of earlier folders first.  A `.env` that
+    is not there is fine, a file that was named must be.  Raises FileError.
+    """
+    found = dict(environ)
+    if env_files:
+        return {**env_file_variables(env_files, found), **found}
+    if environ.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in ("1", "t", "true"):
+        return found
+    for folder in dict.fromkeys(folders):
+        path = folder / ".env"
+        if os.path.isfile(path):  # noqa: PTH113  never raises
+            found = {**env_file_variables([path], found), **found}
+    return found

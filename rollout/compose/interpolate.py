@@ -32,9 +32,9 @@ class TemplateError(ValueError):
 class Interpolator:
     """Substitutes variables; remembers which were unset, and how much it may still produce."""
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, unset: dict[str, None] | None = None) -> None:
         self.lookup = lookup
-        self.unset: dict[str, None] = {}
+        self.unset = {} if unset is None else unset
         self.left = MAX_PRODUCED
 
     def substitute(self, template: str, depth: int = 0) -> str:

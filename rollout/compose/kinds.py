@@ -9,7 +9,6 @@ how its short form becomes the long one, what a second file does to it, and wher
     Keyed     a mapping with keys of the user's choice; may be written as a list
     Either    a scalar or a mapping, printed as it was written
     Free      anything: extensions
-    Refused   nothing
 
 Merging (`base` from the earlier file, `over` from the later one): scalars are replaced, mappings
 go key by key, lists are appended, an item with the same identity replaces the earlier one.
@@ -27,6 +26,7 @@ Rewrite = Callable[[Node, str, Report], Node]
 """Short form → long form, before the long form is checked.  May raise BadValueError."""
 
 OUR_EXTENSION = "x-rollout"
+_ALONE = (BAD, RESET)
 LEAVE_OUT = object()
 """What `show` returns for something that Compose does not print."""
 
@@ -87,17 +87,6 @@ class Free:
         if isinstance(node.value, dict):
             return {key: self.show(node.value[key]) for key in sorted(node.value)}
         return [self.show(each) for each in node.items] if node.items else node.value
-
-
-class Refused(Free):
-    """A key that cannot even be read without knowing what it means."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-
-    def normal(self, node: Node, path: str, report: Report) -> Node:
-        report.error(node.at_key, path, self.reason)
-        return node.bad()
 
 
 class Many:
@@ -334,13 +323,14 @@ FREE: Kind = Free()
 def merged_entries(
     base: dict[str, Node], over: dict[str, Node], kind: Callable[[str], Kind]
 ) -> dict[str, Node]:
-    """Key by key; `!reset` takes a key away, `!override` puts the later value in its place."""
+    """Key by key; `!reset` and `!override` put the later value in the place of the earlier one.
+
+    What is reset stays until the tree is settled, for it may have more to take away.
+    """
     entries = dict(base)
     for key, node in over.items():
         before = entries.get(key)
-        if node.tag == RESET:
-            entries.pop(key, None)
-        elif before is None or BAD in (node.tag, before.tag) or node.tag == OVERRIDE:
+        if before is None or before.tag in _ALONE or node.tag in (*_ALONE, OVERRIDE):
             entries[key] = node
         else:
             entries[key] = kind(key).merge(before, node)
@@ -348,7 +338,7 @@ def merged_entries(
 
 
 def settled(node: Node) -> Node:
-    """Without what is left of `!reset` where there was nothing to take away."""
+    """Without what `!reset` took away."""
     if isinstance(node.value, dict):
         kept = {k: settled(each) for k, each in node.value.items() if each.tag != RESET}
         return node.of(kept)

@@ -1,6 +1,6 @@
 """Compose files → a Stack: the front of this package.
 
-    files ─source─▶ nodes ─interpolate─▶ ─schema─▶ long form ─merge─▶ ─complete─▶ Document
+    files ─reader─▶ nodes ─interpolate─▶ ─schema─▶ long form ─merge─▶ ─complete─▶ Document
     Document ─read─▶ Stack        Document ─write─▶ what `config` prints
 
 All that is wrong with the files is raised together, in the order of their lines.
@@ -8,10 +8,8 @@ All that is wrong with the files is raised together, in the order of their lines
 
 from __future__ import annotations
 
-import os.path
 import re
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -21,18 +19,15 @@ from rollout.compose import write
 from rollout.compose.check import check
 from rollout.compose.complete import Project, complete, used_only
 from rollout.compose.environment import project_environment
-from rollout.compose.files import MAX_TEXT, decode, read_text
-from rollout.compose.interpolate import Interpolator, TemplateError, interpolate
-from rollout.compose.kinds import settled
-from rollout.compose.node import BAD, Mark, Node, Report, shown
+from rollout.compose.interpolate import Interpolator, TemplateError
+from rollout.compose.merge import Merger, Scope
+from rollout.compose.node import Mark, Node, Report, shown
 from rollout.compose.read import read
-from rollout.compose.schema import ROOT
+from rollout.compose.reader import STDIN, Reader
 from rollout.compose.support import check_support
 from rollout.errors import FileError, UsageError
 from rollout.model.labels import is_stack_name
 from rollout.model.stack import Stack
-
-STDIN = "-"
 
 
 class Document(Struct, frozen=True, kw_only=True):
@@ -104,33 +99,30 @@ class _Sources:
         env_files: Sequence[str],
         stdin: TextIO | None,
     ) -> None:
-        self.files = files
-        self.cwd = cwd
-        self.stdin = stdin
         if not files:
             raise UsageError("no Compose file was named", hint="use -c FILE")
-        first = cwd if files[0] == STDIN else (cwd / files[0]).parent
-        self.folder = Path(os.path.normpath(first.absolute()))
-        paths = tuple(cwd / each for each in env_files)
-        self.environ = project_environment(self.folder, paths, environ)
+        self.files = files
+        self.reader = Reader(cwd, stdin)
+        named = next((each for each in files if each != STDIN), STDIN)
+        path = self.reader.path(named)
+        self.folder = path if named == STDIN else path.parent
+        paths = [cwd / each for each in env_files]
+        self.environ = project_environment([self.folder], paths, environ)
 
     def assemble(
         self, project_name: str | None, profiles: Sequence[str], report: Report
     ) -> Document:
-        raw = self.documents()
-        name = self.name(project_name, raw)
+        name = self.name(project_name)
         environ = {**self.environ, "COMPOSE_PROJECT_NAME": name}
         project = Project(name, self.folder, environ)
-        interpolator = Interpolator(environ.get)
-        normal = [ROOT.normal(interpolate(each, interpolator, report), "", report) for each in raw]
-        for variable in interpolator.unset:
+        merger = Merger(self.reader, project.home, report)
+        merged = merger.project(self.files, Scope(folder=self.folder, environ=environ))
+        for variable in merger.unset:
             report.warn(f'The "{variable}" variable is not set. Defaulting to a blank string.')
-        if any("version" in each.entries for each in normal):
+        if merger.has_version:
             report.warn("the attribute `version` is obsolete and ignored, remove it")
-        empty = Node({}, Mark(self.files[0]))
-        merged = settled(reduce(ROOT.merge, (each for each in normal if each.tag != BAD), empty))
-        merged, disabled = _enabled(merged, self.profiles(profiles))
-        tree = complete(merged, project, report)
+        enabled, disabled = _enabled(merged, self.profiles(profiles))
+        tree = complete(enabled, project, report)
         check(tree, disabled, report)
         return Document(
             project=project,
@@ -139,52 +131,41 @@ class _Sources:
             disabled=disabled,
         )
 
-    def documents(self) -> list[Node]:
-        from rollout.compose.source import parse  # noqa: PLC0415  lazy: yaml costs 45 ms
-
-        found: list[Node] = []
-        for file in self.files:
-            documents = parse(self.text(file), file)
-            if not documents:
-                raise FileError("is empty", file=file, hint="write services: with one image")
-            found.extend(documents)
-        return found
-
-    def text(self, file: str) -> str:
-        if file != STDIN:
-            return read_text(self.cwd / file, file)
-        if self.stdin is None:
-            raise FileError("standard input is not connected", file=file)
-        try:
-            raw = self.stdin.read(MAX_TEXT + 1)
-        except UnicodeDecodeError:
-            raise FileError("is not UTF-8: send it in that encoding", file=file) from None
-        return decode(raw.encode(errors="surrogateescape"), file)
-
     def profiles(self, asked: Sequence[str]) -> frozenset[str]:
         said = self.environ.get("COMPOSE_PROFILES", "")
         return frozenset(asked or (each.strip() for each in said.split(",")))
 
-    def name(self, asked: str | None, documents: Sequence[Node]) -> str:
+    def name(self, asked: str | None) -> str:
         """As Compose has it: asked for, COMPOSE_PROJECT_NAME, the file's `name`, the folder's."""
-        if name := asked or self.environ.get("COMPOSE_PROJECT_NAME"):
-            source = Node(name, Mark(self.files[0]))
-        else:
-            said = [node for each in documents if (node := each.find("name"))]
-            source = said[-1] if said else Node(_normalised(self.folder.name), Mark(self.files[0]))
-        try:
-            name = Interpolator(self.environ.get).substitute(str(source.value))
-        except TemplateError as error:
-            name, reason = "", str(error)
-        else:
-            reason = f"{shown(name)} is not a project name"
-        if is_stack_name(name):
-            return name
+        mark = Mark(self.files[0])
+        said = asked or self.environ.get("COMPOSE_PROJECT_NAME", "")
+        if not said:
+            written = self.written_name()
+            if written is not None:
+                mark, said = written.mark, self.substituted(written)
+            said = _normalised(said or self.folder.name)
+        if is_stack_name(said):
+            return said
         hint = "lower-case letters, digits, - and _, up to 63, a letter or digit first"
-        mark = source.mark
+        what = f"{shown(said)} is not a project name"
         raise FileError(
-            reason, file=mark.file, line=mark.line, column=mark.column, key="name", hint=hint
+            what, file=mark.file, line=mark.line, column=mark.column, key="name", hint=hint
         )
+
+    def written_name(self) -> Node | None:
+        """The last `name` of the files."""
+        documents = [each for file in self.files for each in self.reader.documents(file)]
+        said = [node for each in documents if (node := each.find("name")) and node.value]
+        return said[-1] if said else None
+
+    def substituted(self, written: Node) -> str:
+        try:
+            return Interpolator(self.environ.get).substitute(str(written.value))
+        except TemplateError as error:
+            mark = written.mark
+            raise FileError(
+                str(error), file=mark.file, line=mark.line, column=mark.column, key="name"
+            ) from None
 
 
 def _normalised(folder: str) -> str:

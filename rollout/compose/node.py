@@ -149,6 +149,22 @@ def join(path: str, key: str) -> str:
     return f"{path}.{step}" if path else step
 
 
+def size(node: Node) -> int:
+    """How many values there are, in all."""
+    return 1 + sum(map(size, node.entries.values())) + sum(map(size, node.items))
+
+
+def same(one: Node, other: Node) -> bool:
+    """Whether they say the same, wherever they stand."""
+    if isinstance(one.value, dict) and isinstance(other.value, dict):
+        keys = one.value.keys()
+        return keys == other.value.keys() and all(same(one.value[k], other.value[k]) for k in keys)
+    if isinstance(one.value, list) and isinstance(other.value, list):
+        equal = len(one.value) == len(other.value)
+        return equal and all(map(same, one.value, other.value))
+    return bool(one.value == other.value)
+
+
 def cycle(edges: Mapping[str, Sequence[str]]) -> list[str]:
     """A cycle of a graph as a path that ends where it begins; empty where there is none."""
     done: set[str] = set()

@@ -11,8 +11,8 @@ from functools import partial
 
 from rollout.compose import short
 from rollout.compose import values as v
-from rollout.compose.grammar import FLAG, LABELS, NOT_YET, OPTIONS, STRING
-from rollout.compose.kinds import FREE, Fields, Keyed, Many, One, Refused
+from rollout.compose.grammar import FLAG, LABELS, ONE_OR_SET, OPTIONS, STRING
+from rollout.compose.kinds import FREE, Fields, Keyed, Many, One
 from rollout.compose.schema_service import SERVICE
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+")
@@ -80,11 +80,18 @@ FILE = _resource(
     }
 )
 
+INCLUDE = Fields(
+    {"path": ONE_OR_SET, "project_directory": STRING, "env_file": ONE_OR_SET},
+    required=("path",),
+    short=short.include,
+    extensions=False,
+)
+
 ROOT = Fields(
     {
         "version": One(v.anything),
         "name": STRING,
-        "include": Refused(NOT_YET),
+        "include": Many(INCLUDE),
         "services": _named(SERVICE),
         "networks": _named(NETWORK),
         "volumes": _named(NAMED_VOLUME),

@@ -16,7 +16,6 @@ from rollout.compose.grammar import (
     KEPT_DURATION,
     LABELS,
     LIST,
-    NOT_YET,
     ONE_OR_SET,
     OPTIONS,
     SET,
@@ -27,7 +26,7 @@ from rollout.compose.grammar import (
     WORD,
     itself,
 )
-from rollout.compose.kinds import FREE, OUR_EXTENSION, Fields, Keyed, Many, One, Refused
+from rollout.compose.kinds import FREE, OUR_EXTENSION, Fields, Keyed, Many, One
 from rollout.compose.node import Node
 from rollout.compose.schema_deploy import DEPLOY, GPU
 
@@ -265,7 +264,12 @@ SERVICE = Fields(
             identity=_path,
         ),
         "expose": Many(One(v.string_or_number), identity=itself),
-        "extends": Refused(NOT_YET),
+        "extends": Fields(
+            {"service": STRING, "file": STRING},
+            required=("service",),
+            short=short.extends,
+            extensions=False,
+        ),
         "external_links": LIST,
         "extra_hosts": HOSTS,
         "group_add": Many(One(v.string_or_number)),

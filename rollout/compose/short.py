@@ -168,6 +168,15 @@ def file_mount(node: Node, _path: str, _report: Report) -> Node:
     return node if isinstance(node.value, dict) else mapping(node, source=string(node.value))
 
 
+def include(node: Node, _path: str, _report: Report) -> Node:
+    return node if isinstance(node.value, dict) else mapping(node, path=string(node.value))
+
+
+def extends(node: Node, _path: str, _report: Report) -> Node:
+    """Another service of the same file, by its name."""
+    return node if isinstance(node.value, dict) else mapping(node, service=string(node.value))
+
+
 def env_file(node: Node, _path: str, _report: Report) -> Node:
     return node if isinstance(node.value, dict) else mapping(node, path=string(node.value))
 

@@ -17,7 +17,6 @@ from rollout.compose.scalars import Scalar, resolve
 from rollout.errors import FileError
 
 MAX_DEPTH = 64
-MAX_NODES = 200_000
 
 _CORE = "tag:yaml.org,2002:"
 _OURS = {"!reset": RESET, "!override": OVERRIDE}
@@ -30,10 +29,14 @@ _SCALAR_TAGS: dict[str, tuple[type, ...]] = {
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse(text: str, file: str) -> list[Node]:
-    """The documents of a file that are not empty; usually one.  Raises FileError."""
+def parse(text: str, file: str, limit: int) -> tuple[list[Node], int]:
+    """The documents of a file that are not empty, usually one, and how many values they hold.
+
+    More than `limit` values are an error.  Raises FileError.
+    """
     try:
-        return list(_Builder(text, file).documents())
+        builder = _Builder(text, file, limit)
+        return list(builder.documents()), builder.count
     except yaml.YAMLError as error:
         raise _syntax_error(error, file) from None
     except (ValueError, OverflowError) as error:
@@ -51,8 +54,9 @@ def _syntax_error(error: yaml.YAMLError, file: str) -> FileError:
 
 
 class _Builder:
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, limit: int) -> None:
         self.file = file
+        self.limit = limit
         self.events: Iterator[Any] = iter(yaml.parse(text, Loader=_LOADER))
         self.anchors: dict[str, tuple[Node, int]] = {}
         self.open: set[str] = set()
@@ -169,8 +173,8 @@ class _Builder:
 
     def take(self, count: int, mark: Mark) -> None:
         self.count += count
-        if self.count > MAX_NODES:
-            raise self.error(mark, f"has more than {MAX_NODES} values, aliases counted as used")
+        if self.count > self.limit:
+            raise self.error(mark, f"has more than {self.limit} values, aliases counted as used")
 
     def mark(self, event: Any) -> Mark:
         at = event.start_mark

@@ -65,9 +65,9 @@ WHOLE = {
         "c.yml:1:12: services.a/b: a name has letters, digits and . _ - only",
     ),
     "a project name that is none": (
-        "name: My Project\nservices: {a: {image: x}}\n",
+        "name: Ä!\nservices: {a: {image: x}}\n",
         (
-            'c.yml:1:7: name: "My Project" is not a project name (lower-case letters, digits, '
+            'c.yml:1:7: name: "" is not a project name (lower-case letters, digits, '
             "- and _, up to 63, a letter or digit first)"
         ),
     ),
@@ -75,9 +75,17 @@ WHOLE = {
         "services:\n  a: {image: x, depends_on: [b]}\n  b: {image: x, depends_on: [a]}\n",
         "c.yml:2:17: services.a.depends_on: goes in a circle: a → b → a",
     ),
-    "include": (
+    "include of what is not there": (
         "include: [b.yml]\nservices: {a: {image: x}}\n",
-        "c.yml:1:1: include: is not supported by this version of rollout",
+        'c.yml:1:11: include[0]: "b.yml" no such file',
+    ),
+    "include of itself": (
+        "include: [c.yml]\nservices: {a: {image: x}}\n",
+        "c.yml:1:11: include[0]: goes in a circle: c.yml → c.yml",
+    ),
+    "include without a path": (
+        "include: [{env_file: a}]\nservices: {a: {image: x}}\n",
+        "c.yml:1:11: include[0]: path is missing",
     ),
     "an external secret": (
         "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {external: true}}\n",

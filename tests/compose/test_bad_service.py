@@ -262,9 +262,17 @@ SERVICE = {
         "env_file: /dev/zero",
         "c.yml:4:15: services.web.env_file[0]: env file /dev/zero: is not a regular file",
     ),
-    "extends": (
-        "extends: {service: base}",
-        "c.yml:4:5: services.web.extends: is not supported by this version of rollout",
+    "extends of what is not there": (
+        "extends: {service: wob}",
+        'c.yml:4:14: services.web.extends: the service "wob" is not defined (did you mean web?)',
+    ),
+    "extends of itself": (
+        "extends: web",
+        "c.yml:4:14: services.web.extends: goes in a circle: web → web",
+    ),
+    "extends from a file that is not there": (
+        "extends: {service: a, file: gone.yml}",
+        'c.yml:4:33: services.web.extends.file: "gone.yml" no such file',
     ),
     "an extension of ours that is not there yet": (
         "x-rollout: {canary: 1}",

@@ -20,8 +20,6 @@ MERGED = json.loads((DATA / "merge_cases.json").read_text())
 WHOLE = json.loads((DATA / "whole_file_cases.json").read_text())
 
 DIFFERENCES = {
-    "extends": "not supported by this version: refused with its place",
-    "top_level_include": "not supported by this version: refused with its place",
     '{"mode": "bogus"}': "no engine knows such a mode: refused when the file is read",
     '{"restart_policy": {"condition": "bogus"}}': "no engine knows it: refused as well",
     '{"update_config": {"max_failure_ratio": 2}}': "a ratio is between 0 and 1: refused as well",
