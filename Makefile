@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 4
+# Compares times on a real engine, so it has the machine to itself.
+TIMED := tests/conformance/test_conformance_on_docker.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-down test check test-engines chaos soak bench lock clean
+.PHONY: help install engine images demo demo-down test check test-engines conformance departures chaos soak bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -40,7 +42,8 @@ test: images ## everything: check, and all tests on a real engine
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --ignore $(TIMED)
+	@$(BIN)/python -m pytest -q $(TIMED)
 
 test-engines: images ## all tests on a real engine once more, on a newer one beside it (Debian trixie's)
 	@compose/setup/other-engine.sh trixie $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m docker
@@ -50,6 +53,12 @@ soak: images ## 200 updates in a row: nothing grows
 
 chaos: images ## kill commands at every engine call, break every call; nothing may be lost
 	@$(BIN)/python -m tests.chaos
+
+conformance: images ## play recordings of a real Swarm on the engine, and say where we differ
+	@$(BIN)/python -m tests.conformance
+
+departures: install ## write the README's table of departures from Swarm
+	@$(BIN)/python -m tests.conformance --write
 
 bench: images ## ratios against the bare engine calls and against `import docker`
 	@$(BIN)/python -m tests.bench

@@ -46,11 +46,13 @@ def next_batch(view: View) -> tuple[Slot, ...]:
 def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
     """Slots not to be begun, since a task of this run has failed and they hold the last that runs.
 
-    An operator's choice of parallelism may take all tasks down at once; going on after a failure
-    may not.  Swarm goes on until nothing runs (its recording s13).  Under `continue`, which
-    no number of failures ends, a new task counts once it has been watched for `monitor`.
+    An operator's choice of parallelism or ratio may take all tasks down at once; `continue`, which
+    no number of failures ends, may not.  Swarm goes on until nothing runs (its recordings s06 and
+    s13).  A new task counts once it has been watched for `monitor`.
     """
-    if not view.failures or view.run.order is Order.START_FIRST:
+    if not view.failures or view.run.action is not FailureAction.CONTINUE:
+        return ()
+    if view.run.order is Order.START_FIRST:
         return ()
     ours = {slot.number for slot in chosen}
     others = [task for task in view.running() if task.slot not in ours]
@@ -62,8 +64,7 @@ def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
 
 def trusted_at(view: View, task: Task) -> float:
     """When a task that runs may be relied on: an old one has been for long."""
-    watched = view.run.action is FailureAction.CONTINUE
-    if task.digest != view.run.digest or task.armed or not watched:
+    if task.digest != view.run.digest or task.armed:
         return 0.0
     return (task.running_since or view.now) + view.run.monitor_s
 

@@ -82,7 +82,10 @@ def _is_settled(view: View, slot: Slot) -> bool:
     if slot.bucket is Bucket.VACANT:
         attempt = view.attempt(slot.number, view.run.digest)
         return attempt is not None and gave_up(attempt, view.run, view.now)
-    if slot.bucket in (Bucket.OVERLAP, Bucket.VACATED):
+    if slot.bucket is Bucket.OVERLAP:
+        # An old task that takes its time to stop is not waited for, as in Swarm (recorded, s47).
+        return not _stays(view, slot)
+    if slot.bucket is Bucket.VACATED:
         return False
     if slot.bucket is Bucket.STARTING:
         # A task that ran before and is not well now is its restart policy's business.  One of an
@@ -96,8 +99,13 @@ def _is_settled(view: View, slot: Slot) -> bool:
 
 
 def _left_behind(view: View) -> tuple[Slot, ...]:
-    """Slots that still have what the run was to replace."""
-    return tuple(slot for slot in view.slots if slot.old)
+    """Slots that keep what the run was to replace."""
+    return tuple(slot for slot in view.slots if _stays(view, slot))
+
+
+def _stays(view: View, slot: Slot) -> bool:
+    """An old task of it is up, and not being stopped."""
+    return any(task.container_id not in view.world.leaving for task in slot.old)
 
 
 def _note(view: View, kind: MarkKind, message: str, failure: Failure) -> Note:

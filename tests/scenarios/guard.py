@@ -12,7 +12,7 @@ from rollout.decide.decide import decide
 from rollout.decide.world import Decision, World
 from rollout.model.action import Prepare, Push, Start, Stop, target_of
 from rollout.model.revision import Revision
-from rollout.model.spec import Order, UpdateConfig
+from rollout.model.spec import FailureAction, Order, UpdateConfig
 from rollout.model.task import Task
 
 HISTORY = 5
@@ -110,7 +110,10 @@ class Guard:
     def _the_last_healthy_task_stays_after_a_failure(
         self, world: World, decision: Decision
     ) -> None:
-        if not decision.status.failures or world.revisions[-1].spec.slots == 0:
+        target = world.revisions[-1]
+        if not decision.status.failures or target.spec.slots == 0:
+            return
+        if cadence(target).failure_action is not FailureAction.CONTINUE:
             return
         going = {
             action.task.container_id for action in decision.actions if isinstance(action, Stop)

@@ -243,6 +243,34 @@ def test_continue_goes_on_but_leaves_the_last_healthy_task() -> None:
     assert world.message == "update paused: web.3 kept, nothing else of the service would run"
 
 
+def test_a_task_that_only_just_runs_is_not_the_last_healthy_one() -> None:
+    """s06: each new task ends a moment after the next slot may be begun; when one has failed, the
+    others count only once they have passed their window."""
+    cadence = UpdateConfig(monitor_s=2, delay_s=0.5, failure_action=FailureAction.CONTINUE)
+    world = World(spec(4, restart=NEVER_AGAIN, update=cadence)).deploy()
+    world.behave(EXITS_3, image="v2")
+
+    world.update(image="v2")
+    world.until_at_rest()
+
+    assert world.fewest == 1
+    assert world.images == {4: "v1"}
+    assert world.state == "paused"
+
+
+def test_with_a_ratio_the_last_healthy_task_may_go() -> None:
+    """s43: whoever allows half of the slots to fail has them replaced; only `continue` is held."""
+    cadence = UpdateConfig(monitor_s=2, delay_s=2, max_failure_ratio=0.5)
+    world = World(spec(2, restart=NEVER_AGAIN, update=cadence)).deploy()
+    world.behave(EXITS_3, image="v2", slot=1)
+
+    world.update(image="v2")
+    world.until_at_rest()
+
+    assert world.images == {2: "v2"}
+    assert world.state == "completed"
+
+
 def test_continue_counts_nothing() -> None:
     """s06: one of three fails, the others are replaced all the same."""
     cadence = UpdateConfig(delay_s=2, failure_action=FailureAction.CONTINUE)

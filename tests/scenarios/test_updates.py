@@ -137,13 +137,16 @@ def test_start_first_keeps_the_old_until_the_new_is_healthy() -> None:
 
 
 def test_start_first_does_not_wait_for_the_old_to_end() -> None:
-    """s47: the next slot begins though the old task ignores TERM; but done is when all are gone."""
+    """s47: the next slot begins though the old task ignores TERM, and the update is completed a
+    monitor after the last; but at rest it is when all are gone."""
     world = World(
         spec(2, update=UpdateConfig(order=Order.START_FIRST, monitor_s=1)),
         usual=Behaviour(ignores_term=True),
     ).deploy()
 
     world.update(image="v2")
+    world.until(lambda: world.state == "completed")
+    assert world.now == pytest.approx(2.0)
     world.until_at_rest()
 
     assert world.timed("start", "die") == [

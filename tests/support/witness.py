@@ -22,6 +22,9 @@ class Seen(Struct, frozen=True):
     slot: int
     revision: int
     container: str
+    image: str = ""
+    exit_code: int | None = None
+    """Of a `die`."""
 
     def __str__(self) -> str:
         return f"{self.what} {self.service}.{self.slot} r{self.revision}"
@@ -72,6 +75,8 @@ class Witness:
                     slot=int(attributes.get(labels.SLOT, 0)),
                     revision=int(attributes.get(labels.REVISION, 0)),
                     container=event["Actor"]["ID"],
+                    image=attributes.get("image", ""),
+                    exit_code=int(attributes["exitCode"]) if "exitCode" in attributes else None,
                 )
             )
 

@@ -1,0 +1,265 @@
+"""A recording as something to do with rollout: definitions as Compose, their pace, a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+from tests.conformance.facts import POLL_S, Cadence, Facts, facts_of
+from tests.conformance.recording import (
+    Create,
+    Kill,
+    Recording,
+    Rollback,
+    Spec,
+    TaskRow,
+    Update,
+)
+from tests.conformance.trace import Trace, trace_of
+
+SERVICE = "web"
+DEADLINE_S = 5.0
+"""Instead of ten minutes, where Swarm would wait for ever or a task cannot be made ready."""
+_S = 1e9
+_DEFAULT_MONITOR_S = 5.0
+
+
+class Case:
+    """A recording, what Swarm made of it, and what is asked of us."""
+
+    def __init__(self, recording: Recording) -> None:
+        self.recording = recording
+        self.steps = recording.steps
+        self.trace = trace_of(recording)
+        self.definitions = tuple(_definitions(recording))
+        self.commands = tuple(step for step in self.steps if isinstance(step, Update | Rollback))
+        self.paces = tuple(self._paces(self.trace))
+        self.facts = self.facts_of(self.trace, succeeds=_succeeds(self.trace))
+
+    @property
+    def id(self) -> str:
+        return self.recording.id
+
+    @property
+    def first(self) -> Spec:
+        return next(step.spec for step in self.steps if isinstance(step, Create))
+
+    def cadence(self) -> Cadence:
+        """Of the last update."""
+        return cadence_of(self.definitions[-1] if self.definitions else self.first, "UpdateConfig")
+
+    @property
+    def width(self) -> int:
+        """How many slots the last update takes at once."""
+        return self.cadence().parallelism or len(self.trace.slots)
+
+    def restarted_at_rest(self) -> Iterator[float]:
+        """Of slots whose first failure came when the update was over: how long it stayed down."""
+        over = self.trace.shown[-1]
+        if over.state in (None, "updating", "rollback_started"):
+            return
+        for lives in self.trace.slots.values():
+            for before, after in pairwise(lives):
+                if before.is_failure and before.image == after.image:
+                    if before.ended_at is not None and before.ended_at > over.at + POLL_S:
+                        yield (after.started_at or 0.0) - before.ended_at
+                    break
+
+    @property
+    def waits_for_ever(self) -> bool:
+        return self.trace.shown[-1].state == "updating"
+
+    @property
+    def cannot_be_ready(self) -> bool:
+        return any(life.end == "rejected" for life in self.trace.lives)
+
+    @property
+    def deadline_s(self) -> float | None:
+        return DEADLINE_S if self.waits_for_ever or self.cannot_be_ready else None
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Those that there are."""
+        rows = [row for row in self.recording.rows if isinstance(row, TaskRow)]
+        return tuple(
+            sorted({row.image for row in rows} - {r.image for r in rows if r.state == "rejected"})
+        )
+
+    @property
+    def killed(self) -> tuple[str, ...]:
+        """Images whose tasks somebody killed."""
+        return tuple(step.image for step in self.steps if isinstance(step, Kill))
+
+    def facts_of(self, trace: Trace, *, succeeds: bool | None) -> Facts:
+        return facts_of(trace, list(self._paces(trace)), succeeds=succeeds)
+
+    def _paces(self, trace: Trace) -> Iterator[tuple[float, Cadence]]:
+        """When something began to be replaced, and at which pace: after each accepted command, and
+        after each automatic rollback."""
+        before = self.first
+        for command, asking, spec in zip(
+            self.commands, trace.asked[1:], self.definitions, strict=False
+        ):
+            if asking.refusal:
+                continue
+            what = "UpdateConfig" if isinstance(command, Update) else "RollbackConfig"
+            yield asking.at, cadence_of(spec, what)
+            for shown in trace.shown:
+                if shown.message.startswith("update rolled back"):
+                    yield shown.at, cadence_of(before, "RollbackConfig")
+            before = spec
+
+
+def cadence_of(spec: Spec, what: str) -> Cadence:
+    given = spec.get(what) or {}
+    return Cadence(
+        parallelism=given.get("Parallelism", 1),
+        delay_s=given.get("Delay", 0) / _S,
+        monitor_s=given.get("Monitor", 0) / _S or _DEFAULT_MONITOR_S,
+        ratio=given.get("MaxFailureRatio", 0.0),
+        action=given.get("FailureAction") or "pause",
+        start_first=given.get("Order") == "start-first",
+    )
+
+
+def _definitions(recording: Recording) -> Iterator[Spec]:
+    """What each command after the first asks for; a rollback for the one before."""
+    spec: Spec = {}
+    before: Spec = {}
+    for step in recording.steps:
+        match step:
+            case Create():
+                spec = step.spec
+            case Update():
+                before, spec = spec, step.spec
+                yield spec
+            case Rollback():
+                before, spec = spec, before or spec
+                yield spec
+
+
+def _succeeds(trace: Trace) -> bool | None:
+    """The exit code of `docker service update`: 0 also where it was rolled back."""
+    last = trace.shown[-1].state
+    return None if last in (None, "updating") else last in ("completed", "rollback_completed")
+
+
+# -- Compose
+
+Compose = dict[str, Any]
+
+
+def compose_of(spec: Spec, folder: str, image: str = "{}") -> Compose:
+    """A definition of the Engine API as a Compose file; mounts lie in `folder`, and images are
+    called as `image` says.  Raises ValueError for what has no counterpart here."""
+    task = spec["TaskTemplate"]
+    container = task["ContainerSpec"]
+    _known(spec, {"Name", "Labels", "TaskTemplate", "Mode", "EndpointSpec", *_CADENCES})
+    _known(task, {"ContainerSpec", "RestartPolicy", "ForceUpdate", "Placement"})
+    deploy: Compose = {"labels": spec.get("Labels", {}), **_mode(spec["Mode"])}
+    for name, key in _CADENCES.items():
+        if spec.get(name) is not None:
+            deploy[key] = _cadence(spec[name])
+    if "RestartPolicy" in task:
+        deploy["restart_policy"] = _restart(task["RestartPolicy"])
+    if "Placement" in task:
+        deploy["placement"] = {"constraints": task["Placement"]["Constraints"]}
+    service: Compose = {**_container(container, folder, image), "deploy": deploy}
+    if "EndpointSpec" in spec:
+        service["ports"] = [_port(port) for port in spec["EndpointSpec"]["Ports"]]
+    return {"services": {SERVICE: service}}
+
+
+def forced(spec: Spec) -> int:
+    """How often `update --force` had been asked for."""
+    count: int = spec["TaskTemplate"].get("ForceUpdate", 0)
+    return count
+
+
+_CADENCES = {"UpdateConfig": "update_config", "RollbackConfig": "rollback_config"}
+
+
+def _mode(mode: Spec) -> Compose:
+    if "Global" in mode:
+        return {"mode": "global"}
+    return {"replicas": mode["Replicated"]["Replicas"]}
+
+
+def _container(container: Spec, folder: str, image: str) -> Compose:
+    def words(given: list[str]) -> list[str]:
+        return [each.replace("$", "$$") for each in given]
+
+    known: dict[str, tuple[str, Callable[[Any], Any]]] = {
+        "Image": ("image", image.format),
+        "Args": ("command", words),
+        "Init": ("init", bool),
+        "Env": ("environment", words),
+        "Labels": ("labels", dict),
+        "StopSignal": ("stop_signal", str),
+        "StopGracePeriod": ("stop_grace_period", _duration),
+        "Healthcheck": ("healthcheck", _healthcheck),
+        "Mounts": ("volumes", lambda given: [_mount(each, folder) for each in given]),
+    }
+    _known(container, set(known))
+    return {known[name][0]: known[name][1](value) for name, value in container.items()}
+
+
+def _healthcheck(check: Spec) -> Compose:
+    _known(check, {"Test", "Interval", "Timeout", "Retries", "StartPeriod"})
+    names = {"Interval": "interval", "Timeout": "timeout", "StartPeriod": "start_period"}
+    found: Compose = {name: _duration(check[key]) for key, name in names.items() if key in check}
+    if "Retries" in check:
+        found["retries"] = check["Retries"]
+    return {"test": [each.replace("$", "$$") for each in check["Test"]], **found}
+
+
+def _mount(mount: Spec, folder: str) -> Compose:
+    _known(mount, {"Type", "Source", "Target"})
+    return {
+        "type": mount["Type"],
+        "source": f"{folder}/{mount['Source']}",
+        "target": mount["Target"],
+    }
+
+
+def _cadence(given: Spec) -> Compose:
+    names = {"Parallelism": "parallelism", "FailureAction": "failure_action", "Order": "order"}
+    names["MaxFailureRatio"] = "max_failure_ratio"
+    _known(given, {*names, "Delay", "Monitor"})
+    found: Compose = {name: given[key] for key, name in names.items() if key in given}
+    for key in ("Delay", "Monitor"):
+        if key in given:
+            found[key.lower()] = _duration(given[key])
+    return found
+
+
+def _restart(policy: Spec) -> Compose:
+    _known(policy, {"Condition", "Delay", "MaxAttempts", "Window"})
+    found: Compose = {"condition": policy["Condition"]} if "Condition" in policy else {}
+    for key in ("Delay", "Window"):
+        if key in policy:
+            found[key.lower()] = _duration(policy[key])
+    if "MaxAttempts" in policy:
+        found["max_attempts"] = policy["MaxAttempts"]
+    return found
+
+
+def _port(port: Spec) -> Compose:
+    _known(port, {"Protocol", "TargetPort", "PublishedPort", "PublishMode"})
+    return {
+        "target": port["TargetPort"],
+        "published": str(port["PublishedPort"]),
+        "protocol": port.get("Protocol", "tcp"),
+        "mode": port.get("PublishMode", "ingress"),
+    }
+
+
+def _duration(nanoseconds: int) -> str:
+    return f"{nanoseconds // 1000}us"
+
+
+def _known(found: Spec, names: set[str]) -> None:
+    unknown = found.keys() - names
+    if unknown:
+        raise ValueError(f"no counterpart in a Compose file is known for {sorted(unknown)}")
