@@ -72,8 +72,9 @@ def is_through(view: View) -> bool:
 
 
 def _is_leaving(view: View, slot: Slot) -> bool:
-    """What is up in it is being stopped: for a number of replicas, say, that was taken back."""
-    return any(task.container_id in view.world.leaving for task in slot.old)
+    """All that is up in it is being stopped: for a number of replicas, say, that was taken back."""
+    beside = slot.bucket is Bucket.OVERLAP
+    return not beside and any(task.container_id in view.world.leaving for task in slot.old)
 
 
 def _is_settled(view: View, slot: Slot) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from tests.conformance.case import SERVICE, Case, compose_of, forced
+from tests.conformance.case import Case, compose_of, forced
 from tests.conformance.facts import AGAIN, Cadence, Facts, State, rounds_of, waited_first
 from tests.conformance.recording import Create, Kill, Rollback, Spec, Update
 from tests.conformance.trace import Life
@@ -310,11 +310,7 @@ def no_change_no_revision(case: Case, facts: Facts) -> Facts:
 
 
 def _asks_for_the_same(spec: Spec, before: Spec) -> bool:
-    """On one host: where a task may be placed is no question."""
-    ours, theirs = compose_of(spec, ""), compose_of(before, "")
-    for each in (ours, theirs):
-        each["services"][SERVICE]["deploy"].pop("placement", None)
-    return ours == theirs and forced(spec) == forced(before)
+    return compose_of(spec, "") == compose_of(before, "") and forced(spec) == forced(before)
 
 
 def goes_on(case: Case, facts: Facts) -> Facts:
