@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rollout.model.event import Event, EventKind
+from rollout.model.event import ANNOUNCED_WAITS, Event, EventKind
 from rollout.model.state import Cause, TaskState
 from rollout.model.status import ServiceStatus, SlotStatus
-
-_ANNOUNCED_WAITS = ("delay", "monitor")
 
 
 def events_between(
@@ -85,7 +83,7 @@ def _of_slot(
 
 
 def _of_wait(before: ServiceStatus | None, after: ServiceStatus, at: float) -> Iterator[Event]:
-    if after.waiting_for not in _ANNOUNCED_WAITS or after.until is None:
+    if after.waiting_for not in ANNOUNCED_WAITS or after.until is None:
         return
     if before is not None and (before.waiting_for, before.until) == (
         after.waiting_for,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from rollout.decide.failure import deadline_of, describe_end
 from rollout.decide.repair import restart_at
 from rollout.decide.slots import Bucket, Slot
@@ -78,24 +80,42 @@ def _waiting(view: View) -> tuple[str, float | None]:
     service = view.run.target.service
     starting = [slot for slot in view.slots if slot.bucket is Bucket.STARTING]
     if starting:
-        names = ", ".join(f"{service}.{slot.number}" for slot in starting[:3])
-        more = f" and {len(starting) - 3} more" if len(starting) > 3 else ""
         healthy = any(slot.new is not None and slot.new.has_healthcheck for slot in starting)
         what = "to become healthy" if healthy else "to run"
         task = starting[0].new
-        return f"{names}{more} {what}", deadline_of(task, view.run) if task else None
+        until = deadline_of(task, view.run) if task else None
+        return f"{_names(service, [slot.number for slot in starting])} {what}", until
     if view.batch.in_flux:
-        return "old tasks to stop", None
+        until = max(_killed_at(view), default=None)
+        return f"{_names(service, view.batch.in_flux)} to stop", until
     if view.batch.candidates:
         if view.now < view.batch.open_at:
             return "delay", view.batch.open_at
-        unready = [slot for slot in next_batch(view) if slot.ready is None]
+        batch = next_batch(view)
+        unready = [slot for slot in batch if slot.ready is None]
         if unready:
             return f"{service}.{unready[0].number} to be ready", _ready_deadline(view, unready[0])
-        return "", None
+        # For whoever follows, as long as old tasks take to stop.
+        names = _names(service, [slot.number for slot in batch])
+        return f"{names} to be replaced" if batch else "", None
     if view.now < view.complete_at and view.members:
         return "monitor", view.complete_at
     return "", None
+
+
+def _names(service: str, slots: Sequence[int]) -> str:
+    """Three of them: one who waits wants to know where to look."""
+    more = f" and {len(slots) - 3} more" if len(slots) > 3 else ""
+    return ", ".join(f"{service}.{slot}" for slot in slots[:3]) + more
+
+
+def _killed_at(view: View) -> Iterator[float]:
+    """When the grace of each task that is being stopped is over; only who stops it knows."""
+    for slot in view.slots:
+        for task in slot.tasks:
+            since = view.world.busy.get(("task", task.container_id))
+            if since is not None and task.container_id in view.world.leaving:
+                yield since + task.stop_grace_s
 
 
 def _ready_deadline(view: View, slot: Slot) -> float | None:

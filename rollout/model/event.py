@@ -27,6 +27,10 @@ class EventKind(StrEnum):
     NOTE = "note"
 
 
+ANNOUNCED_WAITS = ("delay", "monitor")
+"""What a service may wait for by design; when that begins is an event."""
+
+
 class Event(Struct, frozen=True, kw_only=True):
     at: float
     """Epoch seconds on the engine's clock."""

@@ -148,7 +148,7 @@ def test_when_it_was_complete() -> None:
     ("tasks", "words", "until"),
     [
         (OLD, "web.1 to be ready", None),
-        ([OLD[1], OLD[2], ended(1, V1, ago=0.1), ready(1, V2)], "old tasks to stop", None),
+        ([OLD[1], OLD[2], ended(1, V1, ago=0.1), ready(1, V2)], "web.1 to stop", None),
         ([OLD[1], OLD[2], starting(1, V2)], "web.1 to become healthy", NOW + 599),
         (
             [OLD[1], OLD[2], starting(1, V2, **BETWEEN_RESTARTS)],
@@ -157,9 +157,9 @@ def test_when_it_was_complete() -> None:
         ),
         ([running(1, V2, ago=3), OLD[1], OLD[2]], "delay", NOW + 7),
         ([running(slot, V2, ago=3) for slot in (1, 2, 3)], "monitor", NOW + 18),
-        ([*OLD, ready(1, V2)], "", None),
+        ([*OLD, ready(1, V2)], "web.1 to be replaced", None),
     ],
-    ids=["ready", "stop", "healthy", "run", "delay", "monitor", "nothing"],
+    ids=["ready", "stop", "healthy", "run", "delay", "monitor", "replaced"],
 )
 def test_what_it_waits_for(tasks: list[Task], words: str, until: float | None) -> None:
     """One thing at a time, and until when at the latest."""
@@ -168,6 +168,19 @@ def test_what_it_waits_for(tasks: list[Task], words: str, until: float | None) -
     status = decided([V1, v2], tasks).status
 
     assert (status.waiting_for, status.until) == (words, until)
+
+
+def test_a_stop_ends_with_its_grace() -> None:
+    """Known to whoever stops it; who follows sees the task run."""
+    v2 = revision(2)
+    tasks = [*OLD, ready(1, V2)]
+    (old,) = [task for task in OLD if task.slot == 1]
+
+    status = decided(
+        [V1, v2], tasks, busy=doing(old, since=3), leaving=frozenset({old.container_id})
+    ).status
+
+    assert (status.waiting_for, status.until) == ("web.1 to stop", NOW - 3 + old.stop_grace_s)
 
 
 def test_many_are_not_listed() -> None:

@@ -80,6 +80,39 @@ def test_plain_progress_is_safe_to_print() -> None:
     assert "\x1b" not in out.getvalue()
 
 
+def test_plain_progress_says_what_it_waits_for_where_nothing_changes() -> None:
+    """After ten seconds for the first time, then once a minute: nobody takes it for hung."""
+    out = io.StringIO()
+    plain = Plain(out)
+    stuck = _updating(batch=(1,), waiting_for="web.1 to stop", until=NOW + 90)
+
+    plain(_progress(_event("batch: slots 1", EventKind.BATCH), services=(stuck,)))
+    for second in range(5, 90, 5):
+        plain(_progress(at=NOW + second, services=(stuck,)))
+
+    assert out.getvalue().splitlines() == [
+        "[   0.0s] st_web: batch: slots 1",
+        "[  10.0s] st_web: batch 1: waiting for web.1 to stop, 1m20s left",
+        "[  70.0s] st_web: batch 1: waiting for web.1 to stop, 20s left",
+    ]
+
+
+def test_plain_progress_says_a_delay_again_only_after_a_minute() -> None:
+    """Its begin was said."""
+    out = io.StringIO()
+    plain = Plain(out)
+    waiting = _updating(batch=(), waiting_for="delay", until=NOW + 100)
+
+    plain(_progress(_event("next batch in 100.0s", EventKind.WAIT), services=(waiting,)))
+    for second in range(5, 100, 5):
+        plain(_progress(at=NOW + second, services=(waiting,)))
+
+    assert out.getvalue().splitlines() == [
+        "[   0.0s] st_web: next batch in 100.0s",
+        "[  60.0s] st_web: done, next batch after the delay, 40s left",
+    ]
+
+
 def test_json_progress_is_one_object_a_line() -> None:
     out = io.StringIO()
 

@@ -75,7 +75,7 @@ def panel(status: ServiceStatus, now: float) -> Panel:
         ),
         slots=tuple(_bar(slot, status, now) for slot in shown),
         rest=_rest(hidden),
-        waiting=_waiting(status, now),
+        waiting=wait_of(status, now),
         mood=_mood(status),
     )
 
@@ -134,7 +134,8 @@ def _word(slot: SlotStatus) -> str:
     return f"{slot.state} (updated)" if slot.updated else str(slot.state)
 
 
-def _waiting(status: ServiceStatus, now: float) -> str:
+def wait_of(status: ServiceStatus, now: float) -> str:
+    """`batch 1, 2: waiting for web.1 to become healthy, 42s left`; empty at rest."""
     if status.at_rest or not status.waiting_for:
         return ""
     batch = ", ".join(str(slot) for slot in status.batch[:MOST_SLOTS])
