@@ -4,7 +4,7 @@ that exclude each other do not stand together, two keys for the same thing agree
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from rollout.compose.node import BAD, Mark, Node, Report, cycle, join, shown, suggest
@@ -18,6 +18,9 @@ _SAME = (
     (("scale",), ("deploy", "replicas")),
 )
 """Two ways to say one thing: both may be said only if they agree."""
+
+SOURCES = ("file", "environment", "content")
+"""Where the content of a config or secret may come from."""
 
 
 def replicas(service: Node) -> int:
@@ -35,6 +38,7 @@ def check(root: Node, disabled: Iterable[str], report: Report) -> None:
     for name, service in services.items():
         if isinstance(service.value, dict):
             _Service(root, name, service, off, report).check()
+    _resources(root, report)
     depends = {
         name: sorted(service.entries_at("depends_on").keys() & services.keys())
         for name, service in services.items()
@@ -43,6 +47,22 @@ def check(root: Node, disabled: Iterable[str], report: Report) -> None:
         mark = services[found[0]].entries["depends_on"].at_key
         path = f"services.{found[0]}.depends_on"
         report.error(mark, path, f"goes in a circle: {' → '.join(found)}")
+
+
+def _resources(root: Node, report: Report) -> None:
+    for kind in ("configs", "secrets"):
+        for name, node in root.entries_at(kind).items():
+            said = [key for key in SOURCES if key in node.entries]
+            if node.tag != BAD and len(said) != 1 and not node.get("external"):
+                what = "needs one of file, environment and content"
+                more = f", not {len(said)}" if said else ""
+                report.error(node.at_key, join(kind, name), what + more)
+    for name, node in root.entries_at("volumes").items():
+        if node.get("external"):
+            for key, other in node.entries.items():
+                if key not in ("name", "external") and not key.startswith("x-"):
+                    path = f"{join('volumes', name)}.{key}"
+                    report.error(other.at_key, path, "cannot stand together with external")
 
 
 class _Service:
@@ -80,6 +100,13 @@ class _Service:
         if inline is not None and self.node.get("build", "dockerfile"):
             where = ".build.dockerfile_inline"
             self.error(inline.at_key, where, "cannot stand together with dockerfile")
+        for number, watch in enumerate(self.node.items_at("develop", "watch")):
+            if not watch.get("target") and "sync" in watch.get("action", default=""):
+                self.error(watch.mark, f".develop.watch[{number}]", "target is missing")
+        platforms = self.node.strings("build", "platforms")
+        platform = self.node.find("platform")
+        if platform is not None and platforms and platform.value not in platforms:
+            self.error(platform.mark, ".platform", "is none of build.platforms")
         name = self.node.find("container_name")
         if name is not None and replicas(self.node) > 1:
             why = f"cannot be shared by {replicas(self.node)} replicas"
@@ -104,6 +131,9 @@ class _Service:
 
     def names(self) -> None:
         """Networks, volumes, configs and secrets that are used are defined."""
+        for number, volume in enumerate(self.node.items_at("volumes")):
+            if volume.get("type") == "bind" and "source" not in volume.entries:
+                self.error(volume.mark, f".volumes[{number}]", "a bind needs a source path")
         for name, node in self.node.entries_at("networks").items():
             self.defined("networks", name, node.at_key, f".networks.{name}")
         for kind in ("volumes", "configs", "secrets"):
@@ -113,6 +143,9 @@ class _Service:
                 if source is None or not named:
                     continue
                 self.defined(kind, source.value, source.mark, f".{kind}[{number}]")
+        for number, item in enumerate(self.node.items_at("build", "secrets")):
+            if (source := item.find("source")) is not None:
+                self.defined("secrets", source.value, source.mark, f".build.secrets[{number}]")
 
     def defined(self, kind: str, name: Any, mark: Mark, key: str) -> None:
         known = self.root.entries.get(kind)
@@ -131,13 +164,23 @@ class _Service:
             why = "is not enabled by a profile" if name in self.disabled else "is not defined"
             hint = suggest(name, services)
             self.error(node.at_key, f".depends_on.{name}", f"the service {why}", hint)
-        for key in ("network_mode", "pid", "ipc"):
-            node_or_none = self.node.find(key)
-            kind, _, name = str(self.node.get(key, default="")).partition(":")
-            if node_or_none is not None and kind == "service" and name not in services:
+        for key, node in self.shared():
+            kind, _, name = node.value.partition(":")
+            if kind == "service" and name.partition(":")[0] not in services:
                 hint = suggest(name, services)
                 what = f"the service {shown(name)} is not defined"
-                self.error(node_or_none.mark, f".{key}", what, hint)
+                self.error(node.mark, key, what, hint)
+
+    def shared(self) -> Iterator[tuple[str, Node]]:
+        """What is shared with, or known of, another service: `service:NAME`."""
+        for key in ("network_mode", "pid", "ipc", "uts"):
+            if (node := self.node.find(key)) is not None:
+                yield f".{key}", node
+        for key in ("links", "volumes_from"):
+            for number, node in enumerate(self.node.items_at(key)):
+                name = node.value
+                if node.tag != BAD and not (key == "volumes_from" and name[:10] == "container:"):
+                    yield f".{key}[{number}]", node.of(f"service:{name}")
 
     def targets(self) -> None:
         """Nothing is mounted where something else already is."""

@@ -5,17 +5,15 @@ What comes out is the normal form that `config` prints and that the model is rea
 
 from __future__ import annotations
 
-import os.path
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
-from rollout.compose.environment import load_env_file
-from rollout.compose.node import BAD, Mark, Node, Report, join, shown
+from rollout.compose.env_files import from_files, from_outside
+from rollout.compose.node import BAD, Mark, Node, Report, join
 from rollout.compose.paths import Paths, resolve
-from rollout.errors import FileError
 
 SECRETS = "/run/secrets"
 _DROPPED = ("version",)
@@ -47,7 +45,9 @@ def complete(root: Node, project: Project, report: Report) -> Node:
     entries["name"] = Node(project.name, place)
     if (services := root.find("services")) is not None:
         filled = {
-            key: _service(service, join("services", key), project, report)
+            key: _with_implied(
+                _service(service, join("services", key), project, report), services.entries
+            )
             for key, service in services.entries.items()
         }
         entries["services"] = services.of(filled)
@@ -72,13 +72,16 @@ def _defaults(node: Node, environ: Mapping[str, str]) -> Node:
         return node
     entries = dict(node.value)
     if (said := entries.get("environment")) is not None:
-        entries["environment"] = _from_outside(said, environ)
+        entries["environment"] = from_outside(said, environ, listed=True)
     _each(entries, "ports", lambda port: _with(port, mode="ingress", protocol="tcp"))
     _each(entries, "secrets", _secret)
     if (build := entries.get("build")) and build.tag != BAD:
         entries["build"] = _with(build, context=".")
     if wanted := entries.get("depends_on"):
-        filled = {key: _with(each, required=True) for key, each in wanted.entries.items()}
+        filled = {
+            key: _with(each, condition="service_started", required=True)
+            for key, each in wanted.entries.items()
+        }
         entries["depends_on"] = wanted if wanted.tag == BAD else wanted.of(filled)
     return node.of(entries)
 
@@ -102,13 +105,48 @@ def _service(node: Node, path: str, project: Project, report: Report) -> Node:
         networks = entries.get("networks") or Node({}, node.mark)
         if not networks.entries and networks.tag != BAD:
             entries["networks"] = networks.of({"default": Node(None, networks.mark)})
-    files = entries.pop("env_file", None)
-    said = entries.get("environment") or Node({}, node.mark)
-    if said.tag != BAD and (found := _environment(said, files, path, project, report)):
-        entries["environment"] = said.of(found)
+    for key, attached in (("environment", "env_file"), ("labels", "label_file")):
+        files, said = entries.pop(attached, None), entries.get(key) or Node({}, node.mark)
+        outside = project.environ if key == "environment" else {}
+        found = from_files(files, f"{path}.{attached}", outside, report)
+        if said.tag != BAD and (found or said.entries):
+            entries[key] = said.of({**found, **from_outside(said, outside).entries})
     if (build := entries.get("build")) and build.tag != BAD:
         entries["build"] = _build(build, project)
     return node.of(entries)
+
+
+def _with_implied(node: Node, services: Mapping[str, Node]) -> Node:
+    """What a service shares something with is started before it."""
+    wanted = node.entries.get("depends_on") or Node({}, node.mark)
+    found = dict(wanted.entries)
+    for name, said, restart in _shared(node):
+        if name in services and name not in found:
+            found[name] = Node(_started(said, restart=restart), said.mark)
+    unchanged = len(found) == len(wanted.entries) or wanted.tag == BAD
+    return node if unchanged else node.of({**node.entries, "depends_on": wanted.of(found)})
+
+
+def _shared(node: Node) -> Iterator[tuple[str, Node, bool]]:
+    """A name, where it is said, and whether a restart of that one means a restart of this one."""
+    for link in _texts(node, "links"):
+        yield link.value.partition(":")[0], link, True
+    for key in ("network_mode", "ipc", "pid", "uts"):
+        kind, _, name = str(node.get(key)).partition(":")
+        if kind == "service":
+            yield name, node.entries[key], True
+    for source in _texts(node, "volumes_from"):
+        if not source.value.startswith("container:"):
+            yield source.value.partition(":")[0], source, False
+
+
+def _texts(node: Node, key: str) -> list[Node]:
+    return [each for each in node.items_at(key) if each.tag != BAD]
+
+
+def _started(said: Node, *, restart: bool) -> dict[str, Node]:
+    values = {"condition": "service_started", "restart": restart, "required": True}
+    return {key: Node(value, said.mark) for key, value in values.items()}
 
 
 def _each(entries: dict[str, Node], key: str, fill: Callable[[Node], Node]) -> None:
@@ -119,54 +157,6 @@ def _each(entries: dict[str, Node], key: str, fill: Callable[[Node], Node]) -> N
 def _with(node: Node, **defaults: Any) -> Node:
     missing = {k: Node(v, node.mark) for k, v in defaults.items() if k not in node.entries}
     return node if node.tag == BAD else node.of({**node.entries, **missing})
-
-
-def _environment(
-    said: Node, files: Node | None, path: str, project: Project, report: Report
-) -> dict[str, Node]:
-    """`env_file`s in their order, then `environment`; a name without a value takes ours."""
-    found: dict[str, Node] = {}
-    for number, file in enumerate(files.items if files else ()):
-        at = f"{path}.env_file[{number}]"
-        variables = _from_file(file, at, project, found, report)
-        found.update({key: Node(value, file.mark) for key, value in variables.items()})
-    return {**found, **_from_outside(said, project.environ).entries}
-
-
-def _from_outside(said: Node, environ: Mapping[str, str]) -> Node:
-    """A name without a value takes the one it has outside."""
-    if not isinstance(said.value, dict):
-        return said
-    return said.of(
-        {
-            key: node.of(environ.get(key)) if node.value is None and node.tag != BAD else node
-            for key, node in said.value.items()
-        }
-    )
-
-
-def _from_file(
-    file: Node, path: str, project: Project, before: Mapping[str, Node], report: Report
-) -> dict[str, str]:
-    def lookup(key: str) -> str | None:
-        earlier = before[key].value if key in before else None
-        return project.environ.get(key, earlier)
-
-    written, form = file.get("path"), file.get("format")
-    if not isinstance(written, str):
-        return {}
-    where = written
-    if not file.get("required", default=True) and not os.path.exists(where):  # noqa: PTH110  never raises
-        return {}
-    if form not in (None, "raw"):
-        report.error(file.mark, join(path, "format"), f"{shown(form)} is not known", "use raw")
-        return {}
-    try:
-        return load_env_file(Path(where), lookup, raw=form is not None)
-    except FileError as error:
-        line = f" line {error.line}" if error.line else ""
-        report.error(file.mark, path, f"env file {where}{line}: {error.message}")
-        return {}
 
 
 def _secret(node: Node) -> Node:
@@ -218,9 +208,11 @@ def used_only(root: Node) -> Node:
 
 
 def _uses(service: Node, kind: str) -> list[str]:
+    built = service.items_at("build", "secrets") if kind == "secrets" else []
     node = service.find(kind)
-    if node is None:
+    if node is None and not built:
         return []
+    node = node or service.of([])
     if kind == "networks":
         return list(node.entries)
-    return [str(each.get("source", default="")) for each in node.items]
+    return [str(each.get("source", default="")) for each in (*node.items, *built)]

@@ -27,10 +27,15 @@ DURATION, KEPT_DURATION = One(v.duration, zero="0s"), One(v.duration, keep=True)
 SIZE, TEXT_SIZE = One(v.size_or_number, zero="0"), One(v.size, zero="0")
 LIST = Many(WORD)
 SET = Many(WORD, identity=itself)
+"""What stands twice counts once."""
+UNIQUE = Many(WORD, unique=True)
+"""What stands twice is an error."""
 ONE_OR_SET = Many(WORD, single=True, identity=itself)
 LABELS = Keyed(One(v.text, keep=True), from_list=short.key_value)
 ENVIRONMENT = Keyed(One(v.optional_text, keep=True), from_list=short.key_value)
 OPTIONS = Keyed(One(v.string_or_number, keep=True))
+LOG_OPTIONS = Keyed(One(v.string_number_or_nothing, keep=True))
+SERVERS = Many(WORD, single=True, identity=itself, expand=short.not_empty)
 COMMAND = Many(WORD, split=split, replace=True, keep=True, nullable=True)
 HOSTS = Many(One(short.host), from_map=short.hosts, identity=itself, ordered=True)
 

@@ -19,7 +19,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any, Protocol
 
-from rollout.compose.node import BAD, OVERRIDE, RESET, Node, Report, join, suggest
+from rollout.compose.node import BAD, OVERRIDE, RESET, Node, Report, join, shown, suggest
+from rollout.compose.order import Map, ordered
 from rollout.compose.values import BadValueError, Parse
 
 Rewrite = Callable[[Node, str, Report], Node]
@@ -54,6 +55,7 @@ class One:
         self.keep = keep
         """Print it even where it is zero or empty."""
         self.zero = zero
+        """What counts as zero."""
 
     def normal(self, node: Node, path: str, report: Report) -> Node:
         if isinstance(node.value, dict | list):
@@ -83,9 +85,8 @@ class Free:
         return over
 
     def show(self, node: Node) -> Any:
-        """Keys sorted, as Go prints maps."""
         if isinstance(node.value, dict):
-            return {key: self.show(node.value[key]) for key in sorted(node.value)}
+            return Map({key: self.show(each) for key, each in node.value.items()})
         return [self.show(each) for each in node.items] if node.items else node.value
 
 
@@ -101,6 +102,7 @@ class Many:
         identity: Callable[[Node], Hashable] | None = None,
         ordered: bool = False,
         replace: bool = False,
+        unique: bool = False,
         keep: bool = False,
         nullable: bool = False,
     ) -> None:
@@ -113,6 +115,8 @@ class Many:
         self.ordered = ordered
         """Print it sorted."""
         self.replace = replace
+        self.unique = unique
+        """An item that stands twice is an error."""
         self.keep = keep
         self.nullable = nullable
 
@@ -127,8 +131,18 @@ class Many:
         for number, item in enumerate(items):
             at = f"{path}[{number}]"
             long = self.expand(item, at, report) if self.expand else [item]
-            found.extend(self.item.normal(each, at, report) for each in long)
+            found.extend(sound(self.item, each, at, report) for each in long)
+        if self.unique:
+            self.report_twice(found, path, report)
         return node.of(self.distinct(found))
+
+    def report_twice(self, items: list[Node], path: str, report: Report) -> None:
+        seen: set[str] = set()
+        for number, item in enumerate(items):
+            if item.tag != BAD and str(item.value) in seen:
+                what = f"{shown(item.value)} stands here already"
+                report.error(item.mark, f"{path}[{number}]", what, "leave one out")
+            seen.add(str(item.value))
 
     def listed(self, node: Node) -> list[Node]:
         if isinstance(node.value, list):
@@ -158,10 +172,10 @@ class Many:
         return over.of(self.distinct([*base.items, *over.items]))
 
     def show(self, node: Node) -> Any:
-        shown = [each for each in map(self.item.show, node.items) if each is not LEAVE_OUT]
+        found = [each for each in map(self.item.show, node.items) if each is not LEAVE_OUT]
         if self.ordered:
-            shown.sort()
-        return shown if shown or (self.keep and node.value is not None) else LEAVE_OUT
+            found.sort()
+        return found if found or (self.keep and node.value is not None) else LEAVE_OUT
 
 
 class Fields:
@@ -192,7 +206,7 @@ class Fields:
             return node
         if not isinstance(node.value, dict):
             return refuse(report, node, path, "must be a mapping")
-        for name in self.required:
+        for name in () if report.partial else self.required:
             if name not in node.value:
                 report.error(node.mark, path, f"{name} is missing")
         return node.of(
@@ -208,15 +222,13 @@ class Fields:
 
     def field(self, key: str, node: Node, path: str, report: Report) -> Node:
         at = join(path, key)
-        if node.tag == RESET:
-            return node
         kind = self.kind(key)
         if kind is None:
             report.error(node.at_key, at, "unknown key", suggest(key, self.table))
             return node.bad()
         if kind is FREE and key == OUR_EXTENSION:
             return refuse(report, node, at, "stands in the wrong place", "put it under a service")
-        return kind.normal(node, at, report)
+        return sound(kind, node, at, report)
 
     def kind(self, key: str) -> Kind | None:
         if key in self.table:
@@ -234,9 +246,9 @@ class Fields:
         if node.value is None:
             return None
         known = [key for key in self.table if key in node.value]
-        extra = sorted(key for key in node.value if key not in self.table)
-        shown = {key: (self.kind(key) or FREE).show(node.value[key]) for key in known + extra}
-        found = {key: value for key, value in shown.items() if value is not LEAVE_OUT}
+        extra = ordered(key for key in node.value if key not in self.table)
+        printed = {key: (self.kind(key) or FREE).show(node.value[key]) for key in known + extra}
+        found = {key: value for key, value in printed.items() if value is not LEAVE_OUT}
         return found if found or self.keep else LEAVE_OUT
 
 
@@ -247,10 +259,13 @@ class Keyed:
         *,
         from_list: Callable[[str], tuple[str, Any]] | None = None,
         known: Callable[[str], str] | None = None,
+        unique: bool = False,
         keep: bool = False,
         nullable: bool = False,
     ) -> None:
         self.item = item
+        self.unique = unique
+        """In the list form, a key that stands twice is an error."""
         self.from_list = from_list
         """An item of the list form → key and value."""
         self.known = known
@@ -278,7 +293,9 @@ class Keyed:
                 report.error(item.mark, f"{path}[{number}]", "must be a string")
                 continue
             key, value = self.from_list(item.value)
-            entries[key] = Node(value, item.mark, item.mark)
+            if self.unique and key in entries:
+                report.error(item.mark, f"{path}[{number}]", f"{shown(key)} stands here already")
+            entries[key] = Node(value, item.mark)
         return entries
 
     def entry(self, key: str, node: Node, path: str, report: Report) -> Node:
@@ -286,16 +303,17 @@ class Keyed:
         if self.known and (why := self.known(key)):
             report.error(node.at_key, at, why)
             return node.bad()
-        return node if node.tag == RESET else self.item.normal(node, at, report)
+        return sound(self.item, node, at, report)
 
     def merge(self, base: Node, over: Node) -> Node:
-        return over.of(merged_entries(base.entries, over.entries, lambda _: self.item))
+        texts = self.from_list is not None and isinstance(self.item, One)
+        return over.of(merged_entries(base.entries, over.entries, lambda _: self.item, texts=texts))
 
     def show(self, node: Node) -> Any:
         if node.value is None and self.nullable:
             return LEAVE_OUT
-        shown = {key: self.item.show(node.value[key]) for key in sorted(node.entries)}
-        found = {key: None if each is LEAVE_OUT else each for key, each in shown.items()}
+        printed = {key: self.item.show(each) for key, each in node.entries.items()}
+        found = Map({key: None if each is LEAVE_OUT else each for key, each in printed.items()})
         return found if found or self.keep else LEAVE_OUT
 
 
@@ -320,17 +338,38 @@ class Either:
 FREE: Kind = Free()
 
 
-def merged_entries(
-    base: dict[str, Node], over: dict[str, Node], kind: Callable[[str], Kind]
-) -> dict[str, Node]:
-    """Key by key; `!reset` and `!override` put the later value in the place of the earlier one.
+def sound(kind: Kind, node: Node, path: str, report: Report) -> Node:
+    """What stands below a key or in a list, in normal form.
 
-    What is reset stays until the tree is settled, for it may have more to take away.
+    In a file that others are merged with, a key without a value leaves what another one says.
+    """
+    if node.tag in _ALONE or (node.value is None and node.key is not None and report.partial):
+        return node
+    return kind.normal(node, path, report)
+
+
+def merged_entries(
+    base: dict[str, Node],
+    over: dict[str, Node],
+    kind: Callable[[str], Kind],
+    *,
+    texts: bool = False,
+) -> dict[str, Node]:
+    """Key by key; an extension, `!reset` and `!override` replace what the earlier file says.
+
+    In a mapping of texts, whatever is written counts.  Elsewhere a key without a value leaves
+    what is there, but for a command.  What is reset stays until the tree is settled, for it may
+    have more to take away.
     """
     entries = dict(base)
     for key, node in over.items():
         before = entries.get(key)
-        if before is None or before.tag in _ALONE or node.tag in (*_ALONE, OVERRIDE):
+        alone = texts or node.tag in (*_ALONE, OVERRIDE) or key.startswith("x-")
+        if before is None or before.tag in _ALONE or alone:
+            entries[key] = node
+        elif node.value is None:
+            entries[key] = node if getattr(kind(key), "replace", False) else before
+        elif before.value is None:
             entries[key] = node
         else:
             entries[key] = kind(key).merge(before, node)

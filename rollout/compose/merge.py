@@ -60,10 +60,12 @@ class Merger:
                 node = self.document(document, file, scope, variables)
                 if node.tag != BAD:
                     merged = ROOT.merge(merged, node)
-        return settled(merged)
+        self.report.partial = False
+        return ROOT.normal(settled(merged), "", self.report)
 
     def document(self, node: Node, file: str, scope: Scope, variables: Interpolator) -> Node:
         known = node if self.literal else interpolate(node, variables, self.report)
+        self.report.partial = True
         normal = ROOT.normal(known, "", self.report)
         if normal.tag == BAD:
             return normal
@@ -86,6 +88,7 @@ class Merger:
         paths = Paths(scope.folder, self.home)
         files = [self.reader.path(paths.whole(each)) for each in wanted.strings("path")]
         if not files:
+            self.report.error(wanted.mark, at, "path is missing")
             return empty
         if files[0] in scope.within or len(scope.within) > MAX_DEPTH:
             names = " → ".join(self.reader.name(each) for each in (*scope.within, files[0]))

@@ -92,6 +92,8 @@ class Report:
     def __init__(self) -> None:
         self.errors: list[FileError] = []
         self.warnings: list[str] = []
+        self.partial = False
+        """What is read now is one part of a project: what it lacks, another one may say."""
 
     def error(self, mark: Mark, key: str, message: str, hint: str = "") -> None:
         """Whatever of the file is in the texts reaches no terminal raw."""

@@ -14,7 +14,7 @@ from rollout.compose.parts import Parts
 from rollout.compose.read_files import Contents
 from rollout.compose.read_mounts import read_volumes
 from rollout.compose.read_networks import read_networks
-from rollout.compose.read_task import hosts, image_name, read_task, volumes_source
+from rollout.compose.read_task import hosts, image_name, read_task
 from rollout.compose.read_update import read_update
 from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.stack import Build, Stack
@@ -82,12 +82,6 @@ def _depends_on(node: Node, names: Collection[str]) -> dict[str, str]:
         for key, each in (wanted.entries if wanted else {}).items()
         if key in names
     }
-    links = [link.partition(":")[0] for link in node.strings("links")]
-    modes = [str(node.get(key, default="")) for key in ("network_mode", "pid", "ipc")]
-    modes += map(volumes_source, node.strings("volumes_from"))
-    shared = [mode.split(":")[1] for mode in modes if mode.startswith("service:")]
-    for name in (*links, *shared):
-        found.setdefault(name, "service_started")
     return dict(sorted(found.items()))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from rollout.compose.check import SOURCES
 from rollout.compose.complete import SECRETS, Project
 from rollout.compose.files import read_regular
 from rollout.compose.node import Node, Report, join
@@ -13,8 +14,6 @@ from rollout.model.spec import FileMount
 
 MAX_CONTENT = 500 * 1000
 """As much as Swarm takes for a secret."""
-
-_SOURCES = ("file", "environment", "content")
 
 
 def file_target(kind: str, item: Node) -> str:
@@ -74,11 +73,9 @@ class Contents:
             hint = "use file:, environment: or content:"
             self.report.error(external.mark, f"{path}.external", why, hint)
             return None
-        said = [(key, found) for key in _SOURCES if (found := node.find(key)) is not None]
+        said = [(key, found) for key in SOURCES if (found := node.find(key)) is not None]
         if len(said) != 1:
-            what = "needs one of file, environment and content"
-            self.report.error(node.at_key, path, what if not said else f"{what}, not {len(said)}")
-            return None
+            return None  # check.py has said so
         key, source = said[0]
         content = self.bytes_of(key, source, f"{path}.{key}")
         if content is not None and len(content) > MAX_CONTENT:

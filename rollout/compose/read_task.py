@@ -51,7 +51,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         read_only=get("read_only", default=False),
         privileged=get("privileged", default=False),
         platform=get("platform", default=""),
-        pull_policy=_pull_policy(get("pull_policy", default="")),
+        pull_policy=get("pull_policy", default=""),
         stop_signal=get("stop_signal", default=""),
         stop_grace_s=parse_duration(get("stop_grace_period", default="10s")),
         healthcheck=_healthcheck(node.find("healthcheck")),
@@ -90,7 +90,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         cgroup_parent=get("cgroup_parent", default=""),
         oom_score_adj=get("oom_score_adj", default=0),
         oom_kill_disable=get("oom_kill_disable", default=False),
-        mem_swappiness=get("mem_swappiness"),
+        mem_swappiness=_whole(get("mem_swappiness")),
         memswap_limit=_bytes(get("memswap_limit")),
         cpu_shares=get("cpu_shares", default=0),
         cpu_period=get("cpu_period", default=0),
@@ -112,8 +112,8 @@ def _command(node: Node | None) -> tuple[str, ...] | None:
     return None if node is None or node.value is None else tuple(each.value for each in node.items)
 
 
-def _pull_policy(said: str) -> str:
-    return "missing" if said == "if_not_present" else said
+def _whole(text: str | None) -> int | None:
+    return None if text is None else int(text)
 
 
 def _bytes(text: str | None) -> int:

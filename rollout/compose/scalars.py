@@ -13,6 +13,20 @@ from decimal import Decimal
 
 Scalar = str | int | float | bool | None
 
+
+class Moment(str):
+    """A point in time, as text in an environment; `iso` is how an extension shows it."""
+
+    __slots__ = ("iso",)
+    iso: str
+
+    @classmethod
+    def of(cls, text: str, iso: str) -> Moment:
+        found = cls(text)
+        found.iso = iso
+        return found
+
+
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOL = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _SPECIAL = {
@@ -63,7 +77,7 @@ def _number(text: str) -> Scalar:
     return text
 
 
-def _point_in_time(match: re.Match[str]) -> str | None:
+def _point_in_time(match: re.Match[str]) -> Moment | None:
     year, month, day, hour, minute, second = (int(match[i] or 0) for i in range(1, 7))
     try:
         dt.datetime(year, month, day, hour, minute, second, tzinfo=dt.UTC)
@@ -72,8 +86,9 @@ def _point_in_time(match: re.Match[str]) -> str | None:
     fraction = f".{match[7]}".rstrip("0").rstrip(".") if match[7] else ""
     zone = match[8] or "Z"
     offset = "+0000 UTC" if zone == "Z" else f"{zone.replace(':', '')} {zone.replace(':', '')}"
-    clock = f"{hour:02d}:{minute:02d}:{second:02d}{fraction}"
-    return f"{year:04d}-{month:02d}-{day:02d} {clock} {offset}"
+    day_text, clock = f"{year:04d}-{month:02d}-{day:02d}", f"{hour:02d}:{minute:02d}:{second:02d}"
+    whole = f"{clock}{fraction}"
+    return Moment.of(f"{day_text} {whole} {offset}", f"{day_text}T{whole}{zone}")
 
 
 def as_text(value: Scalar) -> str:

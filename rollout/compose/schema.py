@@ -13,6 +13,7 @@ from rollout.compose import short
 from rollout.compose import values as v
 from rollout.compose.grammar import FLAG, LABELS, ONE_OR_SET, OPTIONS, STRING
 from rollout.compose.kinds import FREE, Fields, Keyed, Many, One
+from rollout.compose.node import BAD, Node
 from rollout.compose.schema_service import SERVICE
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]+")
@@ -22,8 +23,19 @@ def _name(key: str) -> str:
     return "" if _NAME.fullmatch(key) else "a name has letters, digits and . _ - only"
 
 
+class _Pools(Many):
+    """Address pools: the later file's, each over the earlier one's of the same subnet."""
+
+    def merge(self, base: Node, over: Node) -> Node:
+        earlier = {each.get("subnet"): each for each in base.items if each.tag != BAD}
+        return over.of([self.merged(earlier.get(each.get("subnet")), each) for each in over.items])
+
+    def merged(self, earlier: Node | None, pool: Node) -> Node:
+        return pool if earlier is None or pool.tag == BAD else self.item.merge(earlier, pool)
+
+
 _named = partial(Keyed, known=_name)
-_resource = partial(Fields, short=short.external, nullable=True)
+_resource = partial(Fields, short=short.external)
 
 NETWORK = _resource(
     {
@@ -33,7 +45,7 @@ NETWORK = _resource(
         "ipam": Fields(
             {
                 "driver": STRING,
-                "config": Many(
+                "config": _Pools(
                     Fields(
                         {
                             "subnet": STRING,
@@ -53,7 +65,8 @@ NETWORK = _resource(
         "labels": LABELS,
         "enable_ipv4": One(v.boolean, keep=True),
         "enable_ipv6": One(v.boolean, keep=True),
-    }
+    },
+    nullable=True,
 )
 
 NAMED_VOLUME = _resource(
@@ -63,7 +76,8 @@ NAMED_VOLUME = _resource(
         "driver_opts": OPTIONS,
         "external": FLAG,
         "labels": LABELS,
-    }
+    },
+    nullable=True,
 )
 
 FILE = _resource(
@@ -91,7 +105,7 @@ ROOT = Fields(
     {
         "version": One(v.anything),
         "name": STRING,
-        "include": Many(INCLUDE),
+        "include": Many(INCLUDE, nullable=True),
         "services": _named(SERVICE),
         "networks": _named(NETWORK),
         "volumes": _named(NAMED_VOLUME),

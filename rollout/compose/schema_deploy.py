@@ -11,9 +11,9 @@ from rollout.compose.grammar import (
     KEPT_DURATION,
     LABELS,
     LIST,
-    SET,
     STRING,
     TEXT_SIZE,
+    UNIQUE,
 )
 from rollout.compose.kinds import FREE, Fields, Kind, Many, One
 
@@ -25,17 +25,17 @@ def _cadence(failure_action: v.Parse) -> Fields:
             "delay": DURATION,
             "failure_action": One(failure_action),
             "monitor": DURATION,
-            "max_failure_ratio": One(v.number(0, 1)),
+            "max_failure_ratio": One(v.single(0, 1)),
             "order": One(v.one_of("start-first", "stop-first")),
         }
     )
 
 
 _REQUEST: dict[str, Kind] = {
-    "capabilities": SET,
+    "capabilities": UNIQUE,
     "driver": STRING,
     "count": One(v.device_count),
-    "device_ids": SET,
+    "device_ids": UNIQUE,
     "options": LABELS,
 }
 DEVICE_REQUEST = Fields(_REQUEST, required=("capabilities",), short=short.device_request)
@@ -51,11 +51,11 @@ DEPLOY = Fields(
         "resources": Fields(
             {
                 "limits": Fields(
-                    {"cpus": One(v.number(0)), "memory": TEXT_SIZE, "pids": One(v.integer(-1))}
+                    {"cpus": One(v.single(0)), "memory": TEXT_SIZE, "pids": One(v.integer(-1))}
                 ),
                 "reservations": Fields(
                     {
-                        "cpus": One(v.number(0)),
+                        "cpus": One(v.single(0)),
                         "memory": TEXT_SIZE,
                         "devices": Many(DEVICE_REQUEST),
                         "generic_resources": Many(FREE),

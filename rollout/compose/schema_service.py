@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import Any
 
 from rollout.compose import short
 from rollout.compose import values as v
@@ -16,17 +17,20 @@ from rollout.compose.grammar import (
     KEPT_DURATION,
     LABELS,
     LIST,
+    LOG_OPTIONS,
     ONE_OR_SET,
     OPTIONS,
+    SERVERS,
     SET,
     SIZE,
     STRING,
     ULIMITS,
+    UNIQUE,
     WHOLE,
     WORD,
     itself,
 )
-from rollout.compose.kinds import FREE, OUR_EXTENSION, Fields, Keyed, Many, One
+from rollout.compose.kinds import FREE, LEAVE_OUT, OUR_EXTENSION, Fields, Keyed, Many, One
 from rollout.compose.node import Node
 from rollout.compose.schema_deploy import DEPLOY, GPU
 
@@ -58,6 +62,29 @@ def _same_driver(base: Node, over: Node) -> bool:
     return len(drivers) < 2
 
 
+class _Keys(Keyed):
+    """Printed as a list: `default`, `id=path`."""
+
+    def show(self, node: Node) -> Any:
+        keys = [
+            key if each.value is None else f"{key}={each.value}"
+            for key, each in sorted(node.entries.items())
+        ]
+        return keys or LEAVE_OUT
+
+
+FILE_MOUNT = Fields(
+    {
+        "source": STRING,
+        "target": STRING,
+        "uid": STRING,
+        "gid": STRING,
+        "mode": One(v.file_mode, keep=True),
+    },
+    required=("source",),
+    short=short.file_mount,
+)
+
 BUILD = Fields(
     {
         "context": STRING,
@@ -67,7 +94,7 @@ BUILD = Fields(
         "args": ENVIRONMENT,
         "provenance": One(v.text),
         "sbom": One(v.text),
-        "ssh": ENVIRONMENT,
+        "ssh": _Keys(One(v.optional_text), from_list=short.key_value),
         "labels": LABELS,
         "cache_from": LIST,
         "cache_to": LIST,
@@ -79,7 +106,7 @@ BUILD = Fields(
         "isolation": STRING,
         "network": STRING,
         "target": STRING,
-        "secrets": Many(FREE),
+        "secrets": Many(FILE_MOUNT),
         "shm_size": SIZE,
         "tags": SET,
         "ulimits": ULIMITS,
@@ -139,33 +166,21 @@ VOLUME = Fields(
 
 DEVICE = Fields(
     {"source": STRING, "target": STRING, "permissions": STRING},
-    required=("source",),
+    required=("source", "target"),
     short=short.device,
-)
-
-FILE_MOUNT = Fields(
-    {
-        "source": STRING,
-        "target": STRING,
-        "uid": STRING,
-        "gid": STRING,
-        "mode": One(v.file_mode, keep=True),
-    },
-    required=("source",),
-    short=short.file_mount,
 )
 
 NETWORK_USE = Fields(
     {
-        "aliases": SET,
-        "driver_opts": OPTIONS,
+        "priority": WHOLE,
         "gw_priority": WHOLE,
+        "aliases": SET,
         "interface_name": STRING,
         "ipv4_address": One(v.ip_address),
         "ipv6_address": One(v.ip_address),
         "link_local_ips": SET,
         "mac_address": STRING,
-        "priority": WHOLE,
+        "driver_opts": OPTIONS,
     },
     nullable=True,
 )
@@ -193,7 +208,21 @@ HOOK = Fields(
     required=("command",),
 )
 
-_DEVICE_RATES = Many(FREE)
+_DEVICE_WEIGHTS = Many(Fields({"path": STRING, "weight": COUNT}))
+_DEVICE_RATES = Many(Fields({"path": STRING, "rate": SIZE}))
+
+WATCH = Fields(
+    {
+        "path": STRING,
+        "action": One(v.one_of("rebuild", "sync", "restart", "sync+restart", "sync+exec")),
+        "target": STRING,
+        "exec": Fields(HOOK.table),
+        "include": ONE_OR_SET,
+        "ignore": ONE_OR_SET,
+        "initial_sync": FLAG,
+    },
+    required=("path", "action"),
+)
 
 OURS = Fields(
     {
@@ -215,11 +244,11 @@ SERVICE = Fields(
         "annotations": LABELS,
         "attach": One(v.boolean, keep=True),
         "build": BUILD,
-        "develop": FREE,
+        "develop": Fields({"watch": Many(WATCH)}, nullable=True),
         "blkio_config": Fields(
             {
                 "weight": COUNT,
-                "weight_device": _DEVICE_RATES,
+                "weight_device": _DEVICE_WEIGHTS,
                 "device_read_bps": _DEVICE_RATES,
                 "device_read_iops": _DEVICE_RATES,
                 "device_write_bps": _DEVICE_RATES,
@@ -231,23 +260,23 @@ SERVICE = Fields(
         "cgroup_parent": STRING,
         "cgroup": One(v.one_of("host", "private")),
         "cpu_count": COUNT,
-        "cpu_percent": One(v.number(0)),
+        "cpu_percent": One(v.single(0)),
         "cpu_period": COUNT,
         "cpu_quota": One(v.integer(-1)),
         "cpu_rt_period": COUNT,
         "cpu_rt_runtime": COUNT,
-        "cpus": One(v.number(0)),
+        "cpus": One(v.single(0)),
         "cpuset": STRING,
         "cpu_shares": COUNT,
         "command": COMMAND,
         "configs": Many(FILE_MOUNT, identity=_mounted("")),
         "container_name": STRING,
         "credential_spec": Fields({"config": STRING, "file": STRING, "registry": STRING}),
-        "depends_on": Keyed(DEPENDENCY, from_list=short.name_only),
+        "depends_on": Keyed(DEPENDENCY, from_list=short.name_only, unique=True),
         "deploy": DEPLOY,
-        "device_cgroup_rules": SET,
+        "device_cgroup_rules": UNIQUE,
         "devices": Many(DEVICE, identity=_target),
-        "dns": ONE_OR_SET,
+        "dns": SERVERS,
         "dns_opt": SET,
         "dns_search": ONE_OR_SET,
         "domainname": STRING,
@@ -270,9 +299,9 @@ SERVICE = Fields(
             short=short.extends,
             extensions=False,
         ),
-        "external_links": LIST,
+        "external_links": UNIQUE,
         "extra_hosts": HOSTS,
-        "group_add": Many(One(v.string_or_number)),
+        "group_add": Many(One(v.string_or_number), unique=True),
         "gpus": Many(GPU, single=True, expand=short.gpu),
         "hostname": STRING,
         "healthcheck": HEALTHCHECK,
@@ -283,15 +312,15 @@ SERVICE = Fields(
         "labels": LABELS,
         "label_file": ONE_OR_SET,
         "links": SET,
-        "logging": Fields({"driver": STRING, "options": OPTIONS}, merge=_same_driver),
+        "logging": Fields({"driver": STRING, "options": LOG_OPTIONS}, merge=_same_driver),
         "mem_limit": SIZE,
         "mem_reservation": SIZE,
         "memswap_limit": SIZE,
-        "mem_swappiness": One(v.integer(0, 100), keep=True),
+        "mem_swappiness": One(v.percent, keep=True),
         "mac_address": STRING,
         "models": FREE,
         "network_mode": STRING,
-        "networks": Keyed(NETWORK_USE, from_list=short.name_only),
+        "networks": Keyed(NETWORK_USE, from_list=short.name_only, unique=True),
         "oom_kill_disable": FLAG,
         "oom_score_adj": One(v.integer(-1000, 1000)),
         "pid": STRING,
@@ -300,13 +329,13 @@ SERVICE = Fields(
         "ports": Many(PORT, expand=short.ports, identity=_port),
         "pre_start": FREE,
         "privileged": FLAG,
-        "pull_policy": STRING,
+        "pull_policy": One(v.pull_policy),
         "read_only": FLAG,
         "restart": One(v.restart),
         "runtime": STRING,
         "scale": KEPT_COUNT,
         "secrets": Many(FILE_MOUNT, identity=_mounted("/run/secrets")),
-        "security_opt": LIST,
+        "security_opt": UNIQUE,
         "shm_size": SIZE,
         "stdin_open": FLAG,
         "stop_grace_period": KEPT_DURATION,
@@ -321,7 +350,7 @@ SERVICE = Fields(
         "userns_mode": STRING,
         "uts": STRING,
         "volumes": Many(VOLUME, identity=_target),
-        "volumes_from": SET,
+        "volumes_from": UNIQUE,
         "working_dir": STRING,
         "post_start": Many(HOOK),
         "pre_stop": Many(HOOK),

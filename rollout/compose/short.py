@@ -58,11 +58,18 @@ def _ports(spec: str) -> list[dict[str, Any]]:
         published = host if first == last else str(low + offset)
         port: dict[str, Any] = {"mode": "ingress", "target": first + offset}
         if address:
-            port["host_ip"] = ip_address(address)
+            port["host_ip"] = _host_ip(address, spec)
         if host:
             port["published"] = published if "-" in published else str(int(published))
         found.append({**port, "protocol": protocol.lower() or "tcp"})
     return found
+
+
+def _host_ip(address: str, spec: str) -> str:
+    if ":" in address and not (address[0] == "[" and address[-1] == "]"):
+        hint = f"write [{address}]"
+        raise BadValueError(f"{shown(spec)}: an IPv6 address stands in brackets", hint)
+    return ip_address(address)
 
 
 def _three(addresses: str) -> tuple[str, str, str]:
@@ -212,10 +219,19 @@ def gpu(node: Node, path: str, report: Report) -> list[Node]:  # noqa: ARG001  t
     return [mapping(node, count=-1)] if node.value == "all" else [node]
 
 
+def not_empty(node: Node, _path: str, _report: Report) -> list[Node]:
+    """A variable that is empty adds nothing to the list."""
+    return [] if node.value in ("", None) else [node]
+
+
 def device_request(node: Node, _path: str, _report: Report) -> Node:
     """Where neither a count nor ids are given, all devices are meant."""
+    if not isinstance(node.value, dict):
+        return node
     entries = node.entries
-    if not entries or "count" in entries or "device_ids" in entries:
+    if "count" in entries and "device_ids" in entries:
+        raise BadValueError("count and device_ids cannot stand together", "leave one out")
+    if "count" in entries or "device_ids" in entries:
         return node
     return node.of({**entries, "count": node.of(-1)})
 

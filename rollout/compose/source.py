@@ -7,6 +7,7 @@ A key that stands twice is refused, as Compose does; `<<` merges, nearer keys wi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -154,7 +155,8 @@ class _Builder:
         if not text.isascii():
             self.encodable(text, mark)
         if tag in (None, *_OURS):
-            return resolve(text) if event.implicit[0] or _is_plain(event) else str(text)
+            plain = event.implicit[0] or _is_plain(event)
+            return self.finite(resolve(text), mark) if plain else str(text)
         if tag in ("!", _CORE + "str"):
             return str(text)
         value = resolve(text)
@@ -163,6 +165,11 @@ class _Builder:
             raise self.error(mark, f"has the unknown tag {shown(tag)}")
         if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
             raise self.error(mark, f"{shown(text)} is not a {tag.removeprefix(_CORE)}")
+        return value
+
+    def finite(self, value: Scalar, mark: Mark) -> Scalar:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.error(mark, "is not a number: write it in quotes if text is meant")
         return value
 
     def encodable(self, text: str, mark: Mark) -> None:

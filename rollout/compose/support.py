@@ -24,7 +24,6 @@ REFUSED = {
     "cpu_count": "is for Windows",
     "cpu_percent": "is for Windows",
     "credential_spec": "is for Windows",
-    "label_file": "is not supported: write the labels under labels",
     "models": "is not supported: there is no model runner on a plain engine",
     "pre_start": "is not supported: use a service that others wait for with depends_on",
     "provider": "is not supported: it runs a program of Compose's",
@@ -116,7 +115,8 @@ def _ignored(service: Node) -> Iterator[str]:
             yield key
     for key, below in IGNORED_BELOW.items():
         nodes = (*service.entries_at(key).values(), *service.items_at(key))
-        yield from (f"{key}.{each}" for each in below for node in nodes if node.get(each))
+        written = [node for node in nodes if node.key or service.items_at(key)]
+        yield from (f"{key}.{each}" for each in below for node in written if node.get(each))
     if service.get("deploy", "endpoint_mode") not in (None, "dnsrr"):
         yield "deploy.endpoint_mode"
     for constraint in service.strings("deploy", "placement", "constraints"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+import struct
 from collections.abc import Callable
 
 from rollout.compose.node import shown, suggest
@@ -30,6 +31,9 @@ _IMAGE = re.compile(
 )
 _MAX_IMAGE = 512
 RESTART = re.compile(r"(?:no|always|unless-stopped|on-failure(?::([0-9]{1,9}))?)", re.ASCII)
+_PULL_POLICY = re.compile(
+    r"always|never|missing|if_not_present|build|daily|weekly|every_([0-9]+[smhdw]){1,9}", re.ASCII
+)
 _YES, _NO = frozenset({"true", "y", "yes", "on"}), frozenset({"false", "n", "no", "off"})
 _MAX = 2**63 - 1
 _EXACT = 2.0**53
@@ -48,7 +52,17 @@ def string(value: Scalar) -> str:
     if not isinstance(value, str):
         hint = f'write "{as_text(value)}"' if value is not None else ""
         raise BadValueError("must be a string", hint)
-    return value
+    return str(value)
+
+
+def pull_policy(value: Scalar) -> str:
+    """`daily` and its like are of newer Composes."""
+    found = string(value)
+    if not _PULL_POLICY.fullmatch(found):
+        known = ("always", "never", "missing", "build", "if_not_present")
+        hint = suggest(found, known) or "use always, never, missing or build"
+        raise BadValueError(f"{shown(found)} is not a pull policy", hint)
+    return "missing" if found == "if_not_present" else found
 
 
 def restart(value: Scalar) -> str:
@@ -78,6 +92,10 @@ def string_or_number(value: Scalar) -> str:
     return as_text(value)
 
 
+def string_number_or_nothing(value: Scalar) -> str:
+    return "" if value is None else string_or_number(value)
+
+
 def anything(value: Scalar) -> Scalar:
     return value
 
@@ -101,6 +119,37 @@ def integer(low: int | None = None, high: int = _MAX) -> Parse:
         return number
 
     return parse
+
+
+def percent(value: Scalar) -> str:
+    """From 0 to 100, as text: so Compose prints it."""
+    return str(integer(0, 100)(value))
+
+
+def single(low: float = -math.inf, high: float = math.inf) -> Parse:
+    """A number as exact as the 32 bits are in which Compose keeps it."""
+    parse = number(low, high)
+
+    def parse_single(value: Scalar) -> float | int:
+        parse(value)  # refuses what is out of bounds
+        found = _nearest(_float(value))
+        return int(found) if found.is_integer() else found
+
+    return parse_single
+
+
+def _nearest(value: float) -> float:
+    """The number nearest to it that has 32 bits, in its shortest form."""
+    try:
+        narrow = _narrow(value)
+    except OverflowError:
+        raise BadValueError(f"{as_text(value)} is too large") from None
+    shorter = (float(f"{narrow:.{digits}g}") for digits in range(1, 10))
+    return next((each for each in shorter if _narrow(each) == narrow), narrow)
+
+
+def _narrow(value: float) -> float:
+    return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
 def _integer(value: Scalar) -> int:
@@ -163,7 +212,7 @@ def size_or_number(value: Scalar) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and -1 <= value <= _MAX:
         return str(value)
     if value == "-1":
-        return "-1"
+        return value
     return _size(string_or_number(value))
 
 
@@ -186,7 +235,7 @@ def is_image(reference: str) -> bool:
 
 
 def file_mode(value: Scalar) -> int:
-    """Permission bits: `0440` and `"0440"` are octal, as Compose has them."""
+    """Permission bits: `0440` and `"0440"` are octal, as newer Composes have them."""
     if isinstance(value, str) and re.fullmatch(r"0?o?[0-7]{1,4}", value, re.ASCII):
         value = int(value.replace("o", ""), 8)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 0o7777:

@@ -5,67 +5,91 @@ A dollar is printed as `$$`, so that the text can be read again and means the sa
 
 from __future__ import annotations
 
-import json
-import re
+import hashlib
+from collections.abc import Mapping
 from typing import Any
 
+from rollout.compose import emit
 from rollout.compose.node import Node
-from rollout.compose.scalars import resolve
-from rollout.compose.schema import ROOT
+from rollout.compose.order import Map
+from rollout.compose.schema import NETWORK, ROOT
+from rollout.compose.schema_deploy import DEPLOY
+from rollout.compose.schema_service import SERVICE
 
-_OLD_BOOL = re.compile(r"y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF")
-_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", re.ASCII)
 _FIRST = ("name", "services", "networks", "volumes", "secrets", "configs")
+_ALWAYS = ("command", "entrypoint")
+_NOT_OF_THE_CONTAINER = ("build", "pull_policy", "scale", "depends_on", "profiles")
 
 
 def to_data(root: Node) -> dict[str, Any]:
-    """The project as plain data, as `docker compose config --format json` gives it."""
-    shown = ROOT.show(root)
+    """The project as plain data, as `docker compose config` gives it."""
+    return dict(_escaped(_shown(root)))
+
+
+def _shown(root: Node) -> dict[str, Any]:
+    shown = {"services": Map(), **ROOT.show(root)}
     first = {key: shown[key] for key in _FIRST if key in shown}
-    return dict(_escaped({**first, **{k: v for k, v in shown.items() if k not in first}}))
-
-
-def to_json(root: Node) -> str:
-    data = to_data(root)
-    for service in data.get("services", {}).values():
-        service.setdefault("command", None)
-        service.setdefault("entrypoint", None)
-    return json.dumps(data, indent=2, ensure_ascii=False)
+    return {**first, **{key: each for key, each in shown.items() if key not in first}}
 
 
 def to_yaml(root: Node) -> str:
-    import yaml  # noqa: PLC0415  lazy: 45 ms
-
-    class Dumper(yaml.SafeDumper):
-        """Lists stand two spaces in, text is quoted where an older reader could take it wrong."""
-
-        def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
-            super().increase_indent(flow, False)
-
-        def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
-            return True
-
-    def text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-        return dumper.represent_scalar("tag:yaml.org,2002:str", value, style=_style(value))
-
-    Dumper.add_representer(str, text)
-    return yaml.dump(to_data(root), Dumper=Dumper, sort_keys=False, width=2**31, allow_unicode=True)
+    return emit.to_yaml(_shown(root)).replace("$", "$$")
 
 
-def _style(value: str) -> str | None:
-    if "\n" in value:
-        return "|"
-    ambiguous = not isinstance(resolve(value), str) or resolve(value) != value
-    if ambiguous or _OLD_BOOL.fullmatch(value) or _BASE_60.fullmatch(value):
-        return '"'
-    return None
+def to_json(root: Node) -> str:
+    return emit.to_json(_with_empty(_shown(root))).replace("$", "$$")
+
+
+def hashes(root: Node) -> dict[str, str]:
+    """Service → the digest by which Compose knows that a container is out of date."""
+    services = _with_empty(_shown(root))["services"]
+    return {name: _digest(services[name]) for name in sorted(services)}
+
+
+def _digest(service: Mapping[str, Any]) -> str:
+    """Over all that makes the container: not what builds it, and not how many there are."""
+    kept = {key: each for key, each in service.items() if key not in _NOT_OF_THE_CONTAINER}
+    if "deploy" in kept:
+        kept["deploy"] = {k: each for k, each in kept["deploy"].items() if k != "replicas"}
+    kept = {key: each for key, each in kept.items() if not key.startswith("x-")}
+    return hashlib.sha256(emit.to_json(kept, compact=True).encode()).hexdigest()
+
+
+def _with_empty(data: dict[str, Any]) -> dict[str, Any]:
+    """What Compose's JSON holds though it is empty; its keys are sorted at the top."""
+    found = {key: each for key, each in sorted(data.items()) if each or key == "services"}
+    found["services"] = Map({k: _service(each) for k, each in data["services"].items()})
+    if networks := found.get("networks"):
+        found["networks"] = Map({k: _network(each or {}) for k, each in networks.items()})
+    return found
+
+
+def _service(service: dict[str, Any]) -> dict[str, Any]:
+    keys = [key for key in SERVICE.table if key in service or key in _ALWAYS]
+    found = {key: service.get(key) for key in (*keys, *(k for k in service if k not in keys))}
+    if deploy := service.get("deploy"):
+        found["deploy"] = _in_order(deploy, DEPLOY.table, "resources", "placement")
+    for key in ("post_start", "pre_stop"):
+        if hooks := service.get(key):
+            found[key] = [{"command": None, **each} for each in hooks]
+    return found
+
+
+def _network(network: dict[str, Any]) -> dict[str, Any]:
+    return _in_order(network, NETWORK.table, "ipam")
+
+
+def _in_order(said: dict[str, Any], table: Mapping[str, Any], *empty: str) -> dict[str, Any]:
+    """With empty mappings where there is nothing, in their place."""
+    known = [key for key in table if key in said or key in empty]
+    return {key: said.get(key, {}) for key in (*known, *(k for k in said if k not in known))}
 
 
 def _escaped(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
     if isinstance(value, dict):
-        return {key: _escaped(each) for key, each in value.items()}
+        return {_escaped(key): _escaped(each) for key, each in value.items()}
     if isinstance(value, list):
         return [_escaped(each) for each in value]
     return value

@@ -204,12 +204,16 @@ secrets: {key: {file: ./c.yml}}
         assert to_data(again.tree) == to_data(first.tree)
 
 
-def test_json_is_the_same_project(folder: Folder) -> None:
-    document = folder.tree("services: {web: {image: x, scale: 2}}")
+def test_json_is_the_same_project_and_holds_what_compose_puts_in_though_it_is_empty(
+    folder: Folder,
+) -> None:
+    document = folder.tree("services: {web: {image: x, scale: 2, hostname: <&>}}")
 
     assert render(document, "json") == (
-        '{\n  "name": "p",\n  "services": {\n    "web": {\n      "image": "x",\n'
-        '      "networks": {\n        "default": null\n      },\n      "scale": 2,\n'
-        '      "command": null,\n      "entrypoint": null\n    }\n  },\n'
-        '  "networks": {\n    "default": {\n      "name": "p_default"\n    }\n  }\n}'
+        '{\n  "name": "p",\n  "networks": {\n    "default": {\n'
+        '      "name": "p_default",\n      "ipam": {}\n    }\n  },\n'
+        '  "services": {\n    "web": {\n      "command": null,\n      "entrypoint": null,\n'
+        '      "hostname": "\\u003c\\u0026\\u003e",\n      "image": "x",\n'
+        '      "networks": {\n        "default": null\n      },\n      "scale": 2\n'
+        "    }\n  }\n}"
     )

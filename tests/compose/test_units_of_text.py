@@ -50,7 +50,7 @@ OUTSIDE = {"OUT": "outside"}
 )
 def test_a_bare_scalar_is_read_as_compose_reads_it(written: str, value: Any, text: str) -> None:
     assert resolve(written) == value
-    assert type(resolve(written)) is type(value)
+    assert isinstance(resolve(written), type(value))
     assert as_text(resolve(written)) == text
 
 

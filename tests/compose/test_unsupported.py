@@ -60,7 +60,7 @@ REFUSED = {
         "blkio_config: {device_read_bps: [{path: dev, rate: 1m}]}",
         (
             ":38: services.web.blkio_config.device_read_bps[0]: "
-            'needs the path of a device and its rate, not "1m"'
+            'needs the path of a device and its rate, not "1048576"'
         ),
     ),
     "credential_spec": (
