@@ -113,6 +113,9 @@ def _service(node: Node, path: str, project: Project, report: Report) -> Node:
             entries[key] = said.of({**found, **from_outside(said, outside).entries})
     if (build := entries.get("build")) and build.tag != BAD:
         entries["build"] = _build(build, project)
+    scale, deploy = node.find("scale"), node.find("deploy")
+    if scale is not None and deploy is not None and "replicas" not in deploy.entries:
+        entries["deploy"] = deploy.of({**deploy.entries, "replicas": scale})
     return node.of(entries)
 
 

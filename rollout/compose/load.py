@@ -23,6 +23,7 @@ from rollout.compose.interpolate import Interpolator, TemplateError
 from rollout.compose.merge import Merger, Scope
 from rollout.compose.node import Mark, Node, Report, shown
 from rollout.compose.read import read
+from rollout.compose.read_task import image_name
 from rollout.compose.reader import STDIN, Reader
 from rollout.compose.support import check_support
 from rollout.errors import FileError, UsageError
@@ -38,6 +39,8 @@ class Document(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
     """Services whose profiles are off."""
+    profiles: tuple[str, ...] = ()
+    """All that the files name, on or off."""
 
 
 def load(
@@ -88,6 +91,17 @@ def render(document: Document, form: Literal["yaml", "json"] = "yaml") -> str:
     return write.to_json(document.tree) if form == "json" else write.to_yaml(document.tree)
 
 
+def images(document: Document) -> list[str]:
+    """Every service's image; what is built without a name has the one Compose gives it."""
+    services = document.tree.entries_at("services")
+    return [image_name(name, node, document.project) for name, node in services.items()]
+
+
+def hashes(document: Document) -> dict[str, str]:
+    """Service → the hash that `docker compose` labels its containers with."""
+    return write.hashes(document.tree)
+
+
 class _Sources:
     """Where a project's text and variables come from."""
 
@@ -129,6 +143,13 @@ class _Sources:
             tree=used_only(tree),
             warnings=tuple(report.warnings),
             disabled=disabled,
+            profiles=tuple(
+                dict.fromkeys(
+                    profile
+                    for each in merged.entries_at("services").values()
+                    for profile in each.strings("profiles")
+                )
+            ),
         )
 
     def profiles(self, asked: Sequence[str]) -> frozenset[str]:

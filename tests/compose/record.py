@@ -1,0 +1,69 @@
+"""Records what a real `docker-compose` makes of the inputs in data/recorded.json, once more.
+
+    python -m tests.compose.record /path/to/docker-compose
+
+A case is a folder's `files`, which of them are read (`use`), options before and after the command
+(`global`, `options`), variables (`environ`) and standard input (`stdin`); `out` is what was
+printed, null where it was refused.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+RECORDED = Path(__file__).parent / "data" / "recorded.json"
+
+
+def placeless(text: str, folder: Path) -> str:
+    """With names for the folder of the files and the one above it."""
+    return text.replace(str(folder), "<CWD>").replace(str(folder.parent), "<ABOVE>")
+
+
+def lay_out(case: dict[str, Any], folder: Path) -> list[str]:
+    """Write a case's files; the names of those that are read."""
+    for name, text in case["files"].items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    return case.get("use") or ["c.yml"]
+
+
+def record(compose: str, case: dict[str, Any], folder: Path) -> str | None:
+    command = [compose]
+    for name in lay_out(case, folder):
+        command += ["-f", name]
+    command += case.get("global", [])
+    done = subprocess.run(
+        [*command, "config", *case.get("options", [])],
+        cwd=folder,
+        env={"PATH": "/bin:/usr/bin", "HOME": "/root", **case.get("environ", {})},
+        input=case.get("stdin", ""),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return None if done.returncode else placeless(done.stdout, folder)
+
+
+def main() -> None:
+    cases = json.loads(RECORDED.read_text())
+    for case in cases:
+        with tempfile.TemporaryDirectory() as above:
+            folder = Path(above, "p")
+            folder.mkdir()
+            case["out"] = record(sys.argv[1], case, folder)
+    write(cases)
+
+
+def write(cases: list[dict[str, Any]]) -> None:
+    """One line a case."""
+    lines = ",\n".join(json.dumps(case, ensure_ascii=False) for case in cases)
+    RECORDED.write_text(f"[\n{lines}\n]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""What a real `docker compose config` 2.26 printed for hundreds of inputs of ours is what we print.
+
+tests/compose/record.py records them; what differs on purpose stands in data/differences.json.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from rollout.cli.main import execute
+from tests.compose.record import RECORDED, lay_out, placeless
+
+CASES = json.loads(RECORDED.read_text())
+DIFFERENCES = json.loads((Path(__file__).parent / "data" / "differences.json").read_text())
+"""Case → why it is read in another way than Compose reads it."""
+
+
+def printed(case: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]) -> str | None:
+    """What `rollout config` prints; nothing where it refuses."""
+    chosen = [word for name in lay_out(case, folder) for word in ("-c", name)]
+    code = execute(["config", *chosen, *case.get("global", []), *case.get("options", [])])
+    said = capsys.readouterr()
+    assert code in (0, 2)
+    assert "this is a bug" not in said.err
+    return None if code else placeless(said.out, folder)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_it_is_what_compose_printed(
+    case: dict[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "p"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    for name in list(os.environ):
+        monkeypatch.delenv(name)
+    for name, value in {"HOME": "/root", **case.get("environ", {})}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdin", io.StringIO(case.get("stdin", "")))
+
+    found = printed(case, folder, capsys)
+
+    same = (found or "").rstrip("\n") == (case["out"] or "").rstrip("\n")
+    assert same != (case["name"] in DIFFERENCES), found
+
+
+def test_every_difference_that_is_listed_is_one_of_a_case() -> None:
+    assert DIFFERENCES.keys() <= {case["name"] for case in CASES}
