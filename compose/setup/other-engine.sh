@@ -1,5 +1,6 @@
 #!/bin/sh
-# Run a command on the Docker engine of another Debian suite, beside the one that is there.
+# Run a command on the Docker engine of another Debian suite, beside the one that is there, with
+# that suite's docker-compose.
 # Usage: other-engine.sh SUITE COMMAND...
 #
 # The suite's packages are unpacked into .cache, never installed.  Engine and command share a
@@ -12,9 +13,13 @@ here=$(cd "$(dirname "$0")/../.." && pwd)
 . "$here/compose/setup/debian.sh"
 suite=$1
 cache=$here/.cache/engines/$suite
+plugins=usr/libexec/docker/cli-plugins
 
 fetch() {
-    if [ -x "$cache/root/usr/sbin/dockerd" ]; then return 0; fi
+    if [ -x "$cache/root/usr/sbin/dockerd" ] && [ -x "$cache/root/$plugins/docker-compose" ]; then
+        return 0
+    fi
+    rm -rf "$cache/new"
     echo "fetching the Docker engine of Debian $suite"
     apt=$cache/apt
     mkdir -p "$apt/lists/partial" "$apt/archives/partial"
@@ -40,7 +45,7 @@ CONF
         APT_CONFIG=$apt/apt.conf
         export APT_CONFIG
         # Not runc: it needs the libc of its suite, and the installed one does as well.
-        { apt-get update && apt-get download docker.io containerd; } >"$cache/apt.log" 2>&1 ||
+        { apt-get update && apt-get download docker.io containerd docker-compose; } >"$cache/apt.log" 2>&1 ||
             { tail -n 5 "$cache/apt.log" >&2; exit 1; }
         for package in *.deb; do dpkg -x "$package" "$cache/new"; done
     )
@@ -61,6 +66,7 @@ inside='
     mkdir /run/engine
     mount --bind "$cache/root" /run/engine
     PATH=/run/engine/usr/sbin:/run/engine/usr/bin:$PATH
+    PATH=$PATH:/run/engine/usr/libexec/docker/cli-plugins
     for each in /var/lib/docker /var/lib/containerd; do
         mkdir -p "$each" "$cache/state$each"
         mount --bind "$cache/state$each" "$each"

@@ -6,16 +6,25 @@ it does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from rollout.controller.session import Session
 from rollout.model.revision import Revision
 from rollout.model.state import MarkKind
+from rollout.model.task import Task
 
 _ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
 
 
-def ask_again(session: Session, newest: Revision) -> bool:
-    """Whether there was something to try anew; what it failed with before counts no more."""
-    if newest.last_mark not in _ENDED_BADLY:
+def ask_again(session: Session, newest: Revision, tasks: Iterable[Task] = ()) -> bool:
+    """Whether there was something to try anew; what it failed with before counts no more.
+
+    `tasks`: the service's; one that is up and that somebody else has made since is to be replaced.
+    """
+    taken_back = newest.last_mark is MarkKind.COMPLETED and any(
+        task.alive and not task.revision for task in tasks
+    )
+    if newest.last_mark not in _ENDED_BADLY and not taken_back:
         return False
     session.ledger.note(newest, MarkKind.RESUMED, "asked for again", reason="request")
     return True

@@ -13,6 +13,7 @@ import click
 from msgspec.structs import replace
 
 from rollout.cli import options
+from rollout.cli.adopted import adopted
 from rollout.cli.again import ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.files import load_stack
@@ -22,7 +23,7 @@ from rollout.cli.recovered import recovered
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import begin_removal
-from rollout.controller.session import Session
+from rollout.controller.session import Look, Session
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
@@ -71,14 +72,15 @@ def command(
     wanted = load_stack(files, name=stack, env_files=env_files, profiles=profiles)
     with open_session(settings) as session:
         refuse_if_held(session, wanted.name, following)
-        recorded = recovered(session, wanted.name).book
+        look = adopted(session, recovered(session, wanted.name), wanted)
+        recorded = look.book
         policy = Policy(resolve=resolve_image, pull=pull or "")
         specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]
         changed = [spec for spec in specs if _newest(recorded, spec.name) != spec]
         check(session.engine, changed, wanted.name)
         session.ledger.put_contents(wanted.name, wanted.contents)
         ensure(session.engine, specs, wanted.name)
-        _record(session, wanted, specs, recorded, following)
+        _record(session, wanted, specs, look, following)
         # Again: nothing had named them, and what nothing names may have been dropped.
         session.ledger.put_contents(wanted.name, wanted.contents)
         if prune:
@@ -104,17 +106,17 @@ def _record(
     session: Session,
     wanted: Stack,
     specs: Sequence[ServiceSpec],
-    recorded: Recorded,
+    look: Look,
     following: Following,
 ) -> None:
-    quiet = True
+    recorded, quiet = look.book, True
     for spec in specs:
         name = full_name(wanted.name, spec.name)
         revision = session.ledger.record(wanted.name, spec, Cause.DEPLOY)
         if revision is not None:
             verb = "Updating" if spec.name in recorded else "Creating"
             say(following, f"{verb} service {name} (revision {revision.number})")
-        elif ask_again(session, recorded[spec.name][-1]):
+        elif ask_again(session, recorded[spec.name][-1], look.tasks_of(spec.name)):
             say(following, f"Trying service {name} again (unchanged)")
         else:
             continue

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from rollout.cli.adopted import adopted_service
 from rollout.cli.recovered import recovered
 from rollout.controller.session import Session, observe
 from rollout.errors import NotFoundError, UsageError
@@ -43,22 +44,34 @@ class Scope(NamedTuple):
 
 
 def find_service(session: Session, name: str, *, to_change: bool = False) -> ServiceTarget:
-    """`to_change`: something about it will be recorded, so the ledger is brought in order first.
+    """`to_change`: something about it will be recorded, so the ledger is brought in order first,
+    and what Compose runs is taken over.
 
     Raises NotFoundError, with the nearest name there is, or UsageError where two fit.
     """
-    look = recovered if to_change else observe
+    stacks = session.engine.stacks()
+    if to_change:
+        stacks = (*stacks, *session.engine.projects())
     found = [
         ServiceTarget(stack, service, revisions)
-        for stack, service in _splits(session.engine.stacks(), name)
-        if (revisions := look(session, stack).book.get(service))
+        for stack, service in _splits(stacks, name)
+        if (revisions := _history(session, stack, service, to_change=to_change))
     ]
     if len(found) > 1:
-        stacks = " and ".join(each.stack for each in found)
-        raise UsageError(f"{name} is ambiguous: stacks {stacks} both have such a service")
+        both = " and ".join(each.stack for each in found)
+        raise UsageError(f"{name} is ambiguous: stacks {both} both have such a service")
     if not found:
         raise _not_found(session, "service", name)
     return found[0]
+
+
+def _history(
+    session: Session, stack: str, service: str, *, to_change: bool
+) -> tuple[Revision, ...]:
+    if not to_change:
+        return observe(session, stack).book.get(service, ())
+    seen = adopted_service(session, recovered(session, stack), stack, service)
+    return seen.book.get(service, ())
 
 
 def find_scope(session: Session, name: str) -> Scope:
@@ -91,4 +104,7 @@ def _not_found(session: Session, what: str, name: str) -> NotFoundError:
     ]
     near = get_close_matches(name, [*names, *stacks], n=1, cutoff=_NEAR)
     hint = f"did you mean {near[0]}?" if near else "`rollout services` lists what there is"
+    for project in session.engine.projects():
+        if name == project or name.startswith(f"{project}_"):
+            hint = f"Compose runs {project}: `rollout deploy -c FILE {project}` takes it over"
     return NotFoundError(f"{what} {name} not found", hint=hint)

@@ -8,7 +8,7 @@ controller, and is only watched.  An engine reports by returning values and rais
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from msgspec import Struct
@@ -52,6 +52,16 @@ class Image(Struct, frozen=True, kw_only=True):
     reference: str
     image_id: str = ""
     """Set where only this host has it."""
+
+
+class Foreign(Struct, frozen=True, kw_only=True):
+    """A service that something else runs here (Compose), as far as its tasks tell."""
+
+    spec: ServiceSpec
+    contents: dict[str, bytes] = {}
+    """Of its configs and secrets, by digest."""
+    anonymous: tuple[str, ...] = ()
+    """Paths of volumes without a name, whose contents stay with their task."""
 
 
 class LogLine(Struct, frozen=True, kw_only=True):
@@ -115,6 +125,14 @@ class Engine(Protocol):
 
     def stacks(self) -> tuple[str, ...]:
         """Names of all stacks with tasks or records here, sorted."""
+        ...
+
+    def projects(self) -> tuple[str, ...]:
+        """Names of what something else (Compose) runs here, which are no stacks yet; sorted."""
+        ...
+
+    def foreign(self, stack: str, services: Iterable[str]) -> tuple[Foreign, ...]:
+        """What services were made from that have tasks here which nobody has recorded."""
         ...
 
     def observe(self, stack: str) -> tuple[Task, ...]:

@@ -31,6 +31,7 @@ KEEP = 10
 CONTENT_STAYS_S = 3600.0
 """How long a config or secret that no revision mounts is kept at the least."""
 _CONTENT = "rollout.content"
+_ADOPTED = "found running"
 
 Book = dict[str, tuple[Revision, ...]]
 """Service → its revisions, oldest first, with their marks."""
@@ -82,7 +83,8 @@ class Ledger:
     ) -> Revision | None:
         """Record a definition as the newest revision.
 
-        None where it is the newest already: no change, no revision.  With `number` it is recorded
+        None where it is the newest already: no change, no revision; what was only found to be so
+        has not been asked for yet.  With `number` it is recorded
         as that one or, where somebody was quicker, not at all (None).  Raises ConflictError while
         the service is being removed.
         """
@@ -91,7 +93,7 @@ class Ledger:
             _refuse_removed(removal_in(found), stack, spec.name)
             history = self.book_of(found).get(spec.name, ())
             newest = history[-1] if history else None
-            if newest is not None and newest.spec == spec:
+            if newest is not None and newest.spec == spec and newest.cause is not Cause.ADOPTED:
                 return None
             last = newest.number if newest else 0
             if number is not None and number != last + 1:
@@ -113,6 +115,28 @@ class Ledger:
             )
             if self._write(revision):
                 return revision
+
+    def adopt(self, stack: str, spec: ServiceSpec, contents: Mapping[str, bytes]) -> None:
+        """Record what runs already, made by something else, as the first revision, completed.
+
+        Nothing happens where there is one.  That it is complete goes first: should we die in
+        between, nobody takes it for something to be done.
+        """
+        self.put_contents(stack, contents)
+        mark = Mark(number=1, kind=MarkKind.COMPLETED, message=_ADOPTED, at=self._clock())
+        revision = Revision(
+            stack=stack,
+            service=spec.name,
+            number=1,
+            cause=Cause.ADOPTED,
+            spec=spec,
+            digest=task_digest(spec.task),
+            created_at=self._clock(),
+            by=self._by,
+            message=_ADOPTED,
+        )
+        self._mark(revision, mark)
+        self._write(revision)
 
     def note(
         self, revision: Revision, kind: MarkKind, message: str, reason: str = ""

@@ -58,6 +58,8 @@ class Cause(StrEnum):
     SCALE = "scale"
     ROLLBACK = "rollback"
     AUTO_ROLLBACK = "auto-rollback"
+    ADOPTED = "adopted"
+    """What something else (Compose) ran before the first change."""
     REBUILT = "rebuilt"
     """The ledger had lost it, and the containers' labels brought it back."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
@@ -144,6 +145,34 @@ class Api:
             lambda: self._client.put_archive(container, path, tar),
             Again.FAULTS,
         )
+
+    def changes(self, container: str) -> list[Json]:
+        """Paths that a container has beside its image, each with its kind: 1 is one more."""
+        return self._many(
+            f"compare {_short(container)} with its image",
+            lambda: self._client.diff(container) or [],
+            Again.FAULTS,
+        )
+
+    def stat(self, container: str, path: str) -> Json:
+        """Size, mode and time of a file in a container.  Raises NotFoundError."""
+
+        def look() -> Any:
+            at = f"/containers/{container}/archive"
+            answer = self._send("HEAD", at, params={"path": path})
+            return json.loads(b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+
+        return self._one(f"look at {path} in {_short(container)}", look, Again.FAULTS)
+
+    def get_archive(self, container: str, path: str) -> bytes:
+        """A file of a container as a tar archive."""
+
+        def read() -> bytes:
+            at = f"/containers/{container}/archive"
+            return self._send("GET", at, params={"path": path}).content
+
+        found: bytes = self._do(f"read {path} of {_short(container)}", read, Again.FAULTS)
+        return found
 
     def execute(self, container: str, hook: Hook) -> tuple[int, str]:
         """Runs a command in a container: exit code and what it printed."""

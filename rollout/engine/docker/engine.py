@@ -9,10 +9,11 @@ watch, clock, store, logs, …        the rest of the protocol
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rollout.engine.docker.ability import left_out
 from rollout.engine.docker.act import Act
+from rollout.engine.docker.adopt import foreign
 from rollout.engine.docker.api import Api
 from rollout.engine.docker.building import Builder
 from rollout.engine.docker.check import check
@@ -26,7 +27,7 @@ from rollout.engine.docker.retry import OnRetry
 from rollout.engine.docker.store import VolumeStore
 from rollout.engine.docker.surroundings import clear, ensure
 from rollout.engine.docker.watch import EventWatch
-from rollout.engine.protocol import Calls, Contents, Image, LogLine
+from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine
 from rollout.errors import EngineError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
@@ -97,6 +98,14 @@ class DockerEngine:
         volumes = self._api.volumes(label=[labels.STACK, labels.RECORD])
         found = {(each.get("Labels") or {}).get(labels.STACK, "") for each in (*rows, *volumes)}
         return tuple(sorted(found - {""}))
+
+    def projects(self) -> tuple[str, ...]:
+        rows = self._api.containers([labels.COMPOSE_PROJECT])
+        found = {str(row["Labels"][labels.COMPOSE_PROJECT]) for row in rows}
+        return tuple(sorted(found - {"", *self.stacks()}))
+
+    def foreign(self, stack: str, services: Iterable[str]) -> tuple[Foreign, ...]:
+        return foreign(self._api, self._images, self._clock.info(), stack, services)
 
     def observe(self, stack: str) -> tuple[Task, ...]:
         return self._look.tasks(stack)

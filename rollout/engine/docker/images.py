@@ -86,6 +86,23 @@ class Images:
             return False
         return True
 
+    def of_container(self, written: str, image_id: str) -> Image:
+        """What a container runs, whatever its image's tag may mean by now."""
+        reference = parse_reference(written)
+        if reference.digest:
+            return Image(reference=written)
+        found = self._local(image_id, reference)
+        if found is None or found.image_id:
+            return Image(reference=written, image_id=image_id)
+        return found
+
+    def config(self, image: str) -> Json:
+        """What an image says of its containers; nothing where it is gone."""
+        try:
+            return self._api.image(image).get("Config") or {}
+        except NotFoundError:
+            return {}
+
     def fetch(self, spec: TaskSpec) -> None:
         """Pulls what a task needs.  Raises NotFoundError or EngineError."""
         if spec.image_id:

@@ -94,7 +94,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         name=name_of(row) or inspected["Name"].lstrip("/"),
         stack=mine.get(labels.COMPOSE_PROJECT, ""),
         service=mine.get(labels.COMPOSE_SERVICE, ""),
-        slot=_number(mine.get(labels.SLOT) or mine.get(labels.COMPOSE_NUMBER), 1),
+        slot=_number(mine.get(labels.SLOT), 0) or _slot_of_compose(mine, inspected),
         revision=_number(mine.get(labels.REVISION), 0),
         digest=digest_of_label(spec) if spec else "",
         image=_image(spec, config),
@@ -247,6 +247,21 @@ def _ports(row: Json) -> tuple[str, ...]:
         if port.get("PublicPort")
     }
     return tuple(f"{ip}:{public}->{private}/{kind}" for ip, public, private, kind in sorted(shown))
+
+
+def _slot_of_compose(mine: Mapping[str, str], inspected: Json) -> int:
+    """Its number; where its port is one of a range that the engine has picked from, the slot that
+    is to have that port: else what is made for another slot would find it taken.
+    """
+    number = _number(mine.get(labels.COMPOSE_NUMBER), 1)
+    held = inspected.get("NetworkSettings", {}).get("Ports") or {}
+    for key, bindings in (inspected["HostConfig"].get("PortBindings") or {}).items():
+        for wanted, has in zip(bindings or [], held.get(key) or [], strict=False):
+            first, dash, last = str(wanted.get("HostPort") or "").partition("-")
+            port = _number(has.get("HostPort"), 0)
+            if dash and _number(first, 0) <= port <= _number(last, 0):
+                return port - int(first) + 1
+    return number
 
 
 def _number(text: str | None, default: int) -> int:

@@ -9,13 +9,13 @@ another thread moves the clock (see `VirtualFlag`).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import blake2s
 from threading import Event
 
 from msgspec import Struct
 
-from rollout.engine.protocol import Calls, Contents, Image, LogLine
+from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.container import Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
@@ -83,6 +83,13 @@ class SimulatedEngine:
             found = {each.revision.stack for each in self._containers.values()}
             found |= {stack_of(record) for record in self.store.list()}
             return tuple(sorted(found - {""}))
+
+    def projects(self) -> tuple[str, ...]:
+        """Nothing but stacks runs here."""
+        return ()
+
+    def foreign(self, stack: str, services: Iterable[str]) -> tuple[Foreign, ...]:
+        return ()
 
     def observe(self, stack: str) -> tuple[Task, ...]:
         with self.clock.lock:
