@@ -94,7 +94,9 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         name=name_of(row) or inspected["Name"].lstrip("/"),
         stack=mine.get(labels.COMPOSE_PROJECT, ""),
         service=mine.get(labels.COMPOSE_SERVICE, ""),
-        slot=_number(mine.get(labels.SLOT), 0) or _slot_of_compose(mine, inspected),
+        slot=_number(mine[labels.SLOT], 1)
+        if labels.SLOT in mine
+        else _slot_by_number(mine, inspected),
         revision=_number(mine.get(labels.REVISION), 0),
         digest=digest_of_label(spec) if spec else "",
         image=_image(spec, config),
@@ -249,7 +251,7 @@ def _ports(row: Json) -> tuple[str, ...]:
     return tuple(f"{ip}:{public}->{private}/{kind}" for ip, public, private, kind in sorted(shown))
 
 
-def _slot_of_compose(mine: Mapping[str, str], inspected: Json) -> int:
+def _slot_by_number(mine: Mapping[str, str], inspected: Json) -> int:
     """Its number; where its port is one of a range that the engine has picked from, the slot that
     is to have that port: else what is made for another slot would find it taken.
     """
