@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from rollout.cli import syntax
 from rollout.errors import UsageError
+from rollout.model.placement import CONSTRAINT
 from rollout.model.spec import (
     FailureAction,
     Healthcheck,
@@ -90,6 +91,8 @@ def edit(spec: ServiceSpec, flags: Flags, *, environ: Mapping[str, str]) -> Serv
         spec,
         image=flags.get("image", spec.image),
         replicas=_replicas(spec, flags),
+        constraints=_constraints(spec.constraints, flags),
+        max_per_node=flags.get("replicas-max-per-node", spec.max_per_node),
         labels=_map(spec.labels, flags, "label", syntax.key_value),
         update=cadence(spec.update, flags, "update"),
         rollback=cadence(spec.rollback, flags, "rollback"),
@@ -160,6 +163,13 @@ def _list(current: tuple[str, ...], flags: Flags, name: str) -> tuple[str, ...]:
     gone = set(flags.get(f"{name}-rm", ()))
     kept = [each for each in current if each not in gone]
     return _without_repeats([*kept, *flags.get(f"{name}-add", ())])
+
+
+def _constraints(current: tuple[str, ...], flags: Flags) -> tuple[str, ...]:
+    for text in flags.get("constraint-add", ()):
+        if not CONSTRAINT.fullmatch(text):
+            raise syntax.wrong("constraint-add", text, "use key==value or key!=value")
+    return _list(current, flags, "constraint")
 
 
 def _without_repeats(entries: list[str]) -> tuple[str, ...]:

@@ -47,11 +47,13 @@ def _both(name: str, takes: str, key: str, what: str) -> tuple[Flag, Flag]:
 UPDATE_FLAGS: tuple[Flag, ...] = (
     Flag("image", "text", "IMAGE", "Image to run, resolved to its digest"),
     Flag("replicas", "count", "N", "Number of tasks"),
+    Flag("replicas-max-per-node", "count", "N", "Most tasks on one host; 0 for no limit"),
     Flag("args", "text", "COMMAND", "Arguments of the service's command, as one string"),
     Flag("entrypoint", "text", "COMMAND", "Overwrite the image's entrypoint"),
     Flag("force", "switch", "", "Replace every task even if nothing changed"),
     *_both("env", "KEY=VALUE", "KEY", "an environment variable"),
     *_both("label", "KEY=VALUE", "KEY", "a label of the service"),
+    *_both("constraint", "EXPRESSION", "EXPRESSION", "a rule for the host, as node.role==manager"),
     *_both("container-label", "KEY=VALUE", "KEY", "a label of the containers"),
     *_cadence("update", "updated", "pause|continue|rollback"),
     *_cadence("rollback", "rolled back", "pause|continue"),
@@ -98,14 +100,45 @@ UPDATE_FLAGS: tuple[Flag, ...] = (
     Flag("log-opt", "list", "KEY=VALUE", "Option of the logging driver; replaces all there were"),
 )
 
+_FROM_THE_FILE = "its content is part of the definition: change the Compose file, and deploy it"
+_ONE_HOST = "there is one host to place tasks on"
+_WINDOWS = "it is for Windows containers"
+_RESOURCES_BY_NAME = "devices are named in the Compose file (devices, gpus), and deployed"
+NOT_HERE = {
+    "config-add": _FROM_THE_FILE,
+    "config-rm": _FROM_THE_FILE,
+    "secret-add": _FROM_THE_FILE,
+    "secret-rm": _FROM_THE_FILE,
+    "placement-pref-add": _ONE_HOST,
+    "placement-pref-rm": _ONE_HOST,
+    "credential-spec": _WINDOWS,
+    "isolation": _WINDOWS,
+    "generic-resource-add": _RESOURCES_BY_NAME,
+    "generic-resource-rm": _RESOURCES_BY_NAME,
+    "endpoint-mode": "how a service is reached is its ports' mode: ingress or host",
+    "max-concurrent": "it is for jobs, and services here run until they are told to stop",
+}
+"""Flags of `docker service update` that are refused, and why."""
+
 _SHORT = {"user": "-u", "workdir": "-w", "tty": "-t"}
 
 
 def update_flags(command: F) -> F:
-    """Decorate a command with all of UPDATE_FLAGS."""
+    """Decorate a command with all of UPDATE_FLAGS, and with those that are only refused."""
     for flag in reversed(UPDATE_FLAGS):
         command = _option(flag)(command)
+    for name in NOT_HERE:
+        refused = click.option(
+            f"--{name}", multiple=True, hidden=True, expose_value=False, callback=_refuse
+        )
+        command = refused(command)
     return command
+
+
+def _refuse(_context: click.Context, option: click.Parameter, value: tuple[str, ...]) -> None:
+    if value:
+        flag = option.opts[0]
+        raise UsageError(f"{flag} is not taken here", hint=NOT_HERE[flag.removeprefix("--")])
 
 
 def _option(flag: Flag) -> Callable[[F], F]:

@@ -262,6 +262,7 @@ def test_every_flag_has_a_meaning() -> None:
         "update-order": "start-first",
         "rollback-order": "start-first",
         "restart-condition": "none",
+        "constraint-add": ("a==b",),
         "publish-add": ("80:80",),
         "network-add": ("b",),
         "mount-add": ("source=a,target=/a",),
@@ -281,7 +282,9 @@ def test_every_flag_has_a_meaning() -> None:
         environ={},
     )
     keys = {"publish-rm": "80", "mount-rm": "/a", "ulimit-rm": "nofile", "network-rm": "b"}
-    keys |= {f"{name}-rm": "a=b" for name in ("dns", "dns-option", "dns-search", "group")}
+    keys |= {"constraint-rm": "a==b"} | {
+        f"{name}-rm": "a=b" for name in ("dns", "dns-option", "dns-search", "group")
+    }
 
     for flag in UPDATE_FLAGS:
         if flag.name.endswith("-rm"):
@@ -300,3 +303,18 @@ def test_only_flags_that_were_given_are_passed_on() -> None:
     values |= {"env_add": (), "force": False, "replicas": 0, "init": False, "args": ""}
 
     assert given(values) == {"replicas": 0, "init": False, "args": ""}
+
+
+def test_constraints_are_added_and_removed_as_they_are_written() -> None:
+    before = _edit(constraint_add=("node.role==manager", "node.hostname!=old"))
+
+    after = _edit(before, constraint_rm=("node.hostname!=old",), replicas_max_per_node=3)
+
+    assert before.constraints == ("node.role==manager", "node.hostname!=old")
+    assert (after.constraints, after.max_per_node) == (("node.role==manager",), 3)
+    assert after.task == spec().task
+
+
+def test_a_constraint_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match='invalid argument "manager" for --constraint-add'):
+        _edit(constraint_add=("manager",))

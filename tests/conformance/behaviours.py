@@ -58,7 +58,8 @@ class Recorded(Faults):
                 ignores_term=stubborn,
             )
         lasted = life.ended_at - (started if checked or ran is None else ran)
-        if checked and ran is not None and life.exit_code in _BY_A_SIGNAL:
+        by_its_check = ran is not None and life.exit_code in _BY_A_SIGNAL
+        if checked and (life.end == "unhealthy" or by_its_check):
             # Nobody asked it to end but its own healthcheck.
             return Behaviour(healthy_after_s=healthy, unhealthy_after_s=lasted)
         return Behaviour(

@@ -35,6 +35,12 @@ class Case:
         self.definitions = tuple(_definitions(recording))
         self.commands = tuple(step for step in self.steps if isinstance(step, Update | Rollback))
         self.paces = tuple(self._paces(self.trace))
+        self.asked_for = {
+            asking.at: spec
+            for asking, spec in zip(self.trace.asked[1:], self.definitions, strict=False)
+            if not asking.refusal
+        }
+        """Definitions by the time of the command."""
         self.facts = self.facts_of(self.trace, succeeds=_succeeds(self.trace))
 
     @property
@@ -98,15 +104,17 @@ class Case:
         """When something began to be replaced, and at which pace: after each accepted command, and
         after each automatic rollback."""
         before = self.first
-        for command, asking, spec in zip(
-            self.commands, trace.asked[1:], self.definitions, strict=False
+        later = [each.at for each in trace.asked[2:]]
+        for command, asking, spec, until in zip(
+            self.commands, trace.asked[1:], self.definitions, [*later, trace.until], strict=False
         ):
             if asking.refusal:
                 continue
             what = "UpdateConfig" if isinstance(command, Update) else "RollbackConfig"
             yield asking.at, cadence_of(spec, what)
             for shown in trace.shown:
-                if shown.message.startswith("update rolled back"):
+                by_itself = shown.message.startswith("update rolled back")
+                if by_itself and asking.at < shown.at <= until:
                     yield shown.at, cadence_of(before, "RollbackConfig")
             before = spec
 

@@ -122,6 +122,7 @@ RULES = (
         swarm="automatic rollback goes to the spec before, good or not",
         rollout="to the last one that was completed",
         why="what never ran well is nothing to go back to",
+        expect=expectations.to_the_last_completed,
     ),
     Rule(
         swarm="keeps one previous spec",

@@ -5,13 +5,11 @@ Facts come back unchanged where a rule does not apply, so that rules can follow 
 
 from __future__ import annotations
 
-from typing import Any
-
 from msgspec.structs import replace
 
 from tests.conformance.case import Case, compose_of, forced
 from tests.conformance.facts import AGAIN, Cadence, Facts, State, rounds_of, waited_first
-from tests.conformance.recording import Create, Kill, Rollback, Spec, Update
+from tests.conformance.recording import Kill, Rollback, Spec, Update
 from tests.conformance.trace import Life
 
 EARLY = "due to failure or early termination of task"
@@ -315,20 +313,19 @@ def _asks_for_the_same(spec: Spec, before: Spec) -> bool:
 
 def goes_on(case: Case, facts: Facts) -> Facts:
     """A command that asks for the same task: the delay that runs is not cut short."""
-    rounds = rounds_of(case.trace, case.paces)
-    before: Any = next(step.spec for step in case.steps if isinstance(step, Create))
-    earlier = None
+    before = case.first
+    through_at: float | None = None
     waits = []
-    for each, spec in zip(rounds, case.definitions, strict=False):
-        same = spec["TaskTemplate"] == before["TaskTemplate"]
-        if same and each.changes and earlier is not None and earlier.over_at is None:
-            through = max(
-                change.through_at for change in earlier.changes if change.through_at is not None
-            )
-            waits.append(max(through + each.cadence.delay_s - each.asked_at, 0.0))
+    for each in rounds_of(case.trace, case.paces):
+        spec = case.asked_for.get(each.asked_at)
+        same = spec is not None and spec["TaskTemplate"] == before["TaskTemplate"]
+        if same and each.changes and through_at is not None:
+            waits.append(max(through_at + each.cadence.delay_s - each.asked_at, 0.0))
         elif each.changes:
             waits.append(waited_first(each))
-        before, earlier = spec, each
+        through = [change.through_at for change in each.changes if change.through_at is not None]
+        through_at = max(through) if each.cut_short and through else None
+        before = spec or before
     first = tuple(sorted(round(at, 2) for at in waits))
     if (
         "first" not in facts.seconds
@@ -340,6 +337,39 @@ def goes_on(case: Case, facts: Facts) -> Facts:
     ):
         return facts
     return replace(facts, seconds={**facts.seconds, "first": first})
+
+
+def to_the_last_completed(case: Case, facts: Facts) -> Facts:
+    """Swarm goes back to what was asked for before, be it half done."""
+    back = next(
+        (at for at, (_, _, message) in enumerate(facts.states) if "rolled back" in message), 0
+    )
+    if not back:
+        return facts
+    before, after = facts.states[:back], facts.states[back:]
+    good = next((each[0] for each in reversed(before) if each[1] == "completed"), before[0][0])
+    begun = after[0][0]
+    if begun == good:
+        return facts
+    slots = tuple(sorted(_back_to(good, begun, told) for told in facts.slots))
+    kept = sum(1 for told in slots if len(told) == 1)
+    left = {name: facts.seconds[name] for name in ("acted",) if name in facts.seconds}
+    return replace(
+        facts,
+        states=(*before, *((good, state, message) for _, state, message in after)),
+        slots=slots,
+        untouched=kept,
+        fewest=kept,
+        together=len(slots) - kept,
+        seconds=left,
+    )
+
+
+def _back_to(good: str, begun: str, told: tuple[str, ...]) -> tuple[str, ...]:
+    before = told[:-1] if told[-1] == f"{begun} running" else told
+    if before == (f"{good} shutdown",):
+        return (f"{good} running",)
+    return (*before, f"{good} running")
 
 
 def rolled_back_is_no_success(case: Case, facts: Facts) -> Facts:

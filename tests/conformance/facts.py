@@ -160,6 +160,8 @@ class Round(Struct, frozen=True, kw_only=True):
     changes: tuple[Change, ...]
     over_at: float | None
     """When it was completed; None where it was not."""
+    cut_short: bool
+    """Another command came while it was under way."""
 
 
 def rounds_of(trace: Trace, paces: Paces) -> Iterator[Round]:
@@ -185,10 +187,14 @@ def rounds_of(trace: Trace, paces: Paces) -> Iterator[Round]:
             cadence=cadence,
             changes=tuple(sorted(changes, key=lambda each: each.begun_at)),
             over_at=end.at if done and end else None,
+            cut_short=end is None,
         )
 
 
 _UNDER_WAY = (None, "updating", "rollback_started")
+_APART_S = 2.0
+"""Under start-first a task may be through as soon as it is begun, so those of a batch follow one
+another at once; a further batch comes after the delay."""
 
 
 def _change(lives: list[Life], asked_at: float, limit: float) -> Change | None:
@@ -208,6 +214,7 @@ def _change(lives: list[Life], asked_at: float, limit: float) -> Change | None:
 
 
 def _together(each: Round) -> int:
+    apart_s = _APART_S if _width(each) >= len(each.changes) else each.cadence.delay_s / 2
     return max(
         (
             sum(
@@ -216,13 +223,17 @@ def _together(each: Round) -> int:
                 if other is change
                 or (
                     other.begun_at <= change.begun_at
-                    and (other.through_at is None or change.begun_at < other.through_at)
+                    and (other.through_at is None or change.begun_at <= other.through_at + apart_s)
                 )
             )
             for change in each.changes
         ),
         default=0,
     )
+
+
+def _width(each: Round) -> int:
+    return each.cadence.parallelism or len(each.changes)
 
 
 def _fewest(trace: Trace, since: float) -> int | None:
@@ -263,8 +274,7 @@ def waited_first(each: Round) -> float:
 
 def _delays(each: Round) -> Iterator[float]:
     """From the moment at which a slot was through to the begin of the one that waited for it."""
-    width = each.cadence.parallelism or len(each.changes)
-    for change in each.changes[width:]:
+    for change in each.changes[_width(each) :]:
         waited = [
             change.begun_at - other.through_at
             for other in each.changes

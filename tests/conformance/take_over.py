@@ -19,6 +19,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from msgspec.structs import replace
+
 from tests.conformance.recording import (
     DATA,
     AwaitRunning,
@@ -180,10 +182,11 @@ def _scenarios(folder: Path, noted: Noted) -> dict[str, Any]:
 
 
 def _rows(events: list[dict[str, Any]]) -> Iterator[Row]:
+    newest: dict[tuple[int, int], TaskRow] = {}
     for row in events:
         at = row["t"]
         if row["kind"] == "task":
-            yield TaskRow(
+            task = TaskRow(
                 at,
                 row["slot"] or 0,
                 row["gen"],
@@ -193,6 +196,13 @@ def _rows(events: list[dict[str, Any]]) -> Iterator[Row]:
                 row.get("err", ""),
                 row.get("exit"),
             )
+            newest[task.slot, task.generation] = task
+            yield task
+        elif row["kind"] == "task-deleted":
+            # Of one that ended it is the history's limit, of another it was scaled away.
+            last = newest[row["slot"] or 0, row["gen"]]
+            if last.state == "running" and last.desired == "running":
+                yield replace(last, at=at, desired="remove")
         elif row["kind"] == "service":
             image, before = row["spec_image"], row["prev_image"]
             yield ServiceRow(at, image, before, row["state"], row["message"])

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from rollout.model.status import ServiceStatus
-from tests.conformance.recording import CommandRow, Recording, ServiceRow, TaskRow
+from tests.conformance.recording import CommandRow, Create, Recording, ServiceRow, TaskRow, Update
 
 _ENDS = ("complete", "shutdown", "failed", "rejected")
 _LETS_START = ("ready", "starting", "running", *_ENDS)
@@ -20,7 +20,7 @@ class Life(Struct, frozen=True, kw_only=True):
     slot: int
     image: str
     ready_at: float | None = None
-    """When we had it made, where that is known: nothing is touched before."""
+    """When it had been made; we touch nothing before."""
     started_at: float | None = None
     running_at: float | None = None
     """With a healthcheck: healthy."""
@@ -129,19 +129,25 @@ def _lives(recording: Recording) -> Iterator[Life]:
     for row in recording.rows:
         if isinstance(row, TaskRow):
             by_task[row.slot, row.generation].append(row)
+    checked = _with_healthcheck(recording)
     for rows in by_task.values():
         started_at = _first(rows, desired=("running",), states=_LETS_START)
         running_at = _first(rows, states=("running",))
-        ended = next((row for row in rows if row.state in _ENDS), None)
+        ended = next((row for row in rows if row.state in _ENDS or row.desired == "remove"), None)
         if (
             started_at is None
             and running_at is None
             and (ended is None or ended.state != "rejected")
         ):
             continue
+        image = rows[0].image
+        if running_at is None and ended and ended.exit_code is not None and image not in checked:
+            # It ended sooner than Swarm could say that it ran.
+            running_at = ended.at
         yield Life(
             slot=rows[0].slot,
-            image=rows[0].image,
+            image=image,
+            ready_at=_first(rows, states=_LETS_START),
             started_at=running_at if started_at is None else started_at,
             running_at=running_at,
             asked_at=_first(rows, desired=("shutdown", "remove"), states=_LETS_START[:3]),
@@ -151,7 +157,17 @@ def _lives(recording: Recording) -> Iterator[Life]:
         )
 
 
+def _with_healthcheck(recording: Recording) -> frozenset[str]:
+    """Images."""
+    specs = (step.spec for step in recording.steps if isinstance(step, Create | Update))
+    tasks = (spec["TaskTemplate"]["ContainerSpec"] for spec in specs)
+    return frozenset(task["Image"] for task in tasks if "Healthcheck" in task)
+
+
 def _end(row: TaskRow) -> str:
+    if row.desired == "remove":
+        # Scaled away: nothing is shown of it afterwards.
+        return "shutdown"
     return "unhealthy" if "unhealthy container" in row.error else row.state
 
 
