@@ -24,6 +24,7 @@ from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import begin_removal
 from rollout.controller.session import Look, Session
+from rollout.model.dependencies import dependencies_first
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
@@ -110,7 +111,9 @@ def _record(
     following: Following,
 ) -> None:
     recorded, quiet = look.book, True
-    for spec in specs:
+    named = {spec.name: spec for spec in specs}
+    # Whoever drives meanwhile sees what a service waits for before the service itself.
+    for spec in map(named.__getitem__, dependencies_first({s.name: s.depends_on for s in specs})):
         name = full_name(wanted.name, spec.name)
         revision = session.ledger.record(wanted.name, spec, Cause.DEPLOY)
         if revision is not None:

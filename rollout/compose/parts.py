@@ -16,4 +16,6 @@ class Parts(Struct, frozen=True, kw_only=True):
     """By their key in the file, as `volumes`."""
     volumes: dict[str, Volume]
     contents: Contents
+    completes: frozenset[str]
+    """Services that others wait for to complete."""
     report: Report

@@ -21,6 +21,7 @@ from rollout.model.stack import Build, Stack
 from rollout.model.units import parse_duration
 
 _DEADLINE = "10m"
+_COMPLETED = "service_completed_successfully"
 
 
 def read(root: Node, project: Project, report: Report) -> Stack:
@@ -31,6 +32,7 @@ def read(root: Node, project: Project, report: Report) -> Stack:
         volumes=read_volumes(root),
         contents=Contents(root, project, report),
         report=report,
+        completes=_completing(root),
     )
     services = dict(sorted(root.entries_at("services").items()))
     specs = tuple(_service(name, node, services, parts) for name, node in services.items())
@@ -59,6 +61,7 @@ def _service(name: str, node: Node, services: Collection[str], parts: Parts) -> 
     return ServiceSpec(
         name=name,
         task=read_task(name, node, join("services", name), parts),
+        completes=name in parts.completes,
         mode=Mode(node.get("deploy", "mode", default="replicated")),
         replicas=replicas,
         labels=node.texts("deploy", "labels"),
@@ -71,6 +74,16 @@ def _service(name: str, node: Node, services: Collection[str], parts: Parts) -> 
         constraints=node.strings("deploy", "placement", "constraints"),
         max_per_node=node.get("deploy", "placement", "max_replicas_per_node", default=0),
         image=image_name(name, node, parts.project),
+    )
+
+
+def _completing(root: Node) -> frozenset[str]:
+    """Services that others wait for to complete."""
+    return frozenset(
+        name
+        for service in root.entries_at("services").values()
+        for name, each in service.entries_at("depends_on").items()
+        if each.get("condition") == _COMPLETED
     )
 
 

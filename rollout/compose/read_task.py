@@ -55,7 +55,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         stop_signal=get("stop_signal", default=""),
         stop_grace_s=parse_duration(get("stop_grace_period", default="10s")),
         healthcheck=_healthcheck(node.find("healthcheck")),
-        restart=read_restart(node),
+        restart=read_restart(node, completes=name in parts.completes),
         ports=_ports(node.items_at("ports")),
         mounts=read_mounts(node, path, parts.volumes, parts.report),
         files=parts.contents.mounts(node),

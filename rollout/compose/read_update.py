@@ -38,10 +38,13 @@ def read_update(node: Node | None) -> UpdateConfig:
     )
 
 
-def read_restart(service: Node) -> RestartPolicy:
-    """`deploy.restart_policy`; where there is none, `restart` in Compose's meaning."""
+def read_restart(service: Node, *, completes: bool = False) -> RestartPolicy:
+    """`deploy.restart_policy`; where there is none, `restart` in Compose's meaning; where there is
+    neither, what others wait for to complete is not started again."""
     policy = service.find("deploy", "restart_policy")
     if policy is None:
+        if completes and service.find("restart") is None:
+            return RestartPolicy(condition=RestartCondition.NONE)
         return _restart(service)
     default = RestartPolicy()
     delay, window = policy.get("delay"), policy.get("window")

@@ -17,6 +17,7 @@ from threading import Event as Flag
 from typing import Protocol
 
 from rollout.controller.attempts import Attempts
+from rollout.controller.judge import judge
 from rollout.controller.patience import Patience, limit_of
 from rollout.controller.perform import Perform
 from rollout.controller.rebuild import rebuild
@@ -24,9 +25,8 @@ from rollout.controller.removing import Removing
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.telling import Report, Telling
 from rollout.controller.workers import Workers
-from rollout.decide.decide import decide
 from rollout.decide.run import last_completed
-from rollout.decide.world import Decision, World
+from rollout.decide.world import Decision
 from rollout.errors import EngineError, HeldError, InterruptedRolloutError
 from rollout.ledger.lease import Entry, Lease, newest_entry
 from rollout.ledger.ledger import KEEP
@@ -249,23 +249,17 @@ class Driver:
         self._telling.engine(text, self._session.engine.now(), away=self._patience.waits)
 
     def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
-        return {
-            service: decide(
-                World(
-                    revisions=history,
-                    tasks=seen.tasks_of(service),
-                    now=seen.now,
-                    came_up_at=seen.came_up,
-                    busy=self._workers.busy(service, seen.now),
-                    leaving=self._workers.leaving(service),
-                    attempts=self._attempts.of(service),
-                    stopping=stopping,
-                    supervised=self._supervised,
-                    deadline_s=self.timeout_s,
-                )
-            )
-            for service, history in seen.book.items()
-        }
+        return judge(
+            seen,
+            lambda service: {
+                "busy": self._workers.busy(service, seen.now),
+                "leaving": self._workers.leaving(service),
+                "attempts": self._attempts.of(service),
+                "stopping": stopping,
+                "supervised": self._supervised,
+                "deadline_s": self.timeout_s,
+            },
+        )
 
     def _act(self, decisions: dict[str, Decision], now: float) -> None:
         for service, decision in decisions.items():

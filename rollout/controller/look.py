@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from rollout.controller.judge import judge
 from rollout.controller.session import Session, observe
-from rollout.decide.decide import decide
-from rollout.decide.world import World
 from rollout.ledger.lease import newest_entry
 from rollout.model.event import Progress
 
@@ -12,17 +11,7 @@ from rollout.model.event import Progress
 def look(session: Session, stack: str) -> Progress:
     """Raises EngineError where the engine does not answer."""
     seen = observe(session, stack)
-    statuses = tuple(
-        decide(
-            World(
-                revisions=history,
-                tasks=seen.tasks_of(service),
-                now=seen.now,
-                came_up_at=seen.came_up,
-            )
-        ).status
-        for service, history in seen.book.items()
-    )
+    statuses = tuple(each.status for each in judge(seen).values())
     lease = newest_entry(seen.records)
     held = lease is not None and lease.held(seen.now)
     return Progress(

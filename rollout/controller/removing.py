@@ -1,13 +1,17 @@
 """Taking down what is being removed: whoever drives the stack does it, whoever asked for it.
 
-Tasks are stopped, then removed; when none is left the ledger forgets the service, or with the stack
-its networks go too.  Each look begins from what is there, so it may be broken off anywhere.
+Tasks are stopped, those first that others do not depend on, then removed; when none is left the
+ledger forgets the service, or with the stack its networks go too.  Each look begins from what is
+there, so it may be broken off anywhere.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
+
+import msgspec
 
 from rollout.controller.session import Look, Session
 from rollout.controller.workers import Result, Workers
@@ -15,6 +19,8 @@ from rollout.errors import RolloutError
 from rollout.ledger.lease import Lease
 from rollout.ledger.removal import Removal
 from rollout.model.action import Remove, Stop, target_of
+from rollout.model.canonical import from_canonical
+from rollout.model.spec import ServiceSpec
 from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
 
@@ -41,9 +47,14 @@ class Removing:
         if removal is None:
             return False
         left = [task for task in seen.tasks if removal.covers(task.service)]
+        needed = _needed(left)
         for task in left:
             action = _next_step(task)
-            if action is None or target_of(action) in self._workers.busy(task.service, seen.now):
+            if (
+                action is None
+                or task.service in needed
+                or target_of(action) in self._workers.busy(task.service, seen.now)
+            ):
                 continue
             self._workers.submit(task.service, action, seen.now)
         if removal.whole:
@@ -81,6 +92,22 @@ class Removing:
         self._session.engine.clear(self._stack)
         self._lease.release()
         self._session.ledger.remove(self._stack)
+
+
+def _needed(left: list[Task]) -> frozenset[str]:
+    """Services that others which are still up depend on: those go first, unless in a circle."""
+    up = {task.service for task in left if task.alive}
+    needed = {name for task in left if task.alive for name in _depends_on(task.spec)}
+    return frozenset(needed) if up - needed else frozenset()
+
+
+@lru_cache(maxsize=256)
+def _depends_on(spec: str) -> frozenset[str]:
+    """Of a definition in a container's label; nothing where it cannot be read."""
+    try:
+        return frozenset(from_canonical(spec, ServiceSpec).depends_on)
+    except msgspec.MsgspecError:
+        return frozenset()
 
 
 def _next_step(task: Task) -> Stop | Remove | None:

@@ -7,7 +7,7 @@ The order of the rules is the whole of it:
 
     1. too many failures?  say so in the ledger (pause, or record the rollback)
     2. what was begun is finished, whatever else is asked for
-    3. slots too many go, empty and lost ones are filled
+    3. slots too many go, empty and lost ones are filled, once what it depends on is there
     4. paused, finished or told to stop: nothing new is begun
     5. the next batch is made Ready, and begun when it is its turn
     6. tasks that were watched long enough are Docker's to restart, while they do well
@@ -50,11 +50,17 @@ def _rules(view: View) -> Iterator[Action]:
         return
     yield from update.carry_through(view)
     yield from clean.scale_down(view)
+    if view.is_open and view.world.in_vain:
+        yield verdict.in_vain(view)
+        return
+    waits = bool(view.world.waits_for)
     if not view.world.stopping:
-        yield from repair.fill(view)
+        if not waits:
+            yield from repair.fill(view)
         yield from repair.restart(view)
     if view.is_open and not view.world.stopping:
-        yield from update.begin_batch(view)
+        if not waits:
+            yield from update.begin_batch(view)
         yield from update.prepare_next(view)
     yield from repair.arm(view)
     yield from repair.disarm(view)

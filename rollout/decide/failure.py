@@ -88,7 +88,7 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
             late += f": {task.error}"
         return _failure(task, late, limit, deadline=True)
     ended_at = _ended_at(task)
-    if ended_at is None:
+    if ended_at is None or (run.completes and _is_complete(task)):
         return None
     window = run.monitor_s
     if handed_out_at is not None and ended_at >= handed_out_at:
@@ -96,6 +96,10 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
     if ran_at is not None and ended_at - ran_at > window:
         return None
     return _failure(task, describe_end(task), ended_at)
+
+
+def _is_complete(task: Task) -> bool:
+    return task.ended and task.exit_code == 0 and task.unhealthy_since is None
 
 
 def _ended_at(task: Task) -> float | None:

@@ -45,6 +45,8 @@ class Run(Struct, frozen=True, kw_only=True):
     ratio: float
     order: Order
     deadline_s: float
+    completes: bool = False
+    """A task that exits 0 has done what it is for."""
 
     @property
     def digest(self) -> str:
@@ -90,6 +92,7 @@ def run_of(
         action=cadence.failure_action,
         ratio=cadence.max_failure_ratio,
         order=cadence.order,
+        completes=target.spec.completes,
         deadline_s=target.spec.progress_deadline_s if deadline_s is None else deadline_s,
     )
 

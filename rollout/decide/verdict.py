@@ -36,6 +36,18 @@ def on_failure(view: View) -> LedgerAction:
     return _note(view, MarkKind.PAUSED, f"update paused {EARLY} {_id(view, failure)}", failure)
 
 
+def in_vain(view: View) -> LedgerAction:
+    """What it depends on will not come: nothing of a first deployment is started, nor of an
+    update."""
+    waited = f"waited for {view.world.in_vain}"
+    return Note(
+        revision=view.run.target,
+        kind=MarkKind.PAUSED if view.replaces else MarkKind.FAILED,
+        message=f"update paused: {waited}" if view.replaces else waited,
+        reason="dependency",
+    )
+
+
 def at_the_end(view: View) -> Iterator[LedgerAction]:
     """The mark that says how the run ended, once there is nothing left to wait for."""
     if not is_through(view):

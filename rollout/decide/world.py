@@ -40,6 +40,10 @@ class World(Struct, frozen=True, kw_only=True):
     attempts: tuple[Attempt, ...] = ()
     deadline_s: float | None = None
     """Instead of the service's own progress deadline."""
+    waits_for: tuple[str, ...] = ()
+    """`db to be healthy`: nothing new of the service is started as long as that is not so."""
+    in_vain: str = ""
+    """That of it which will not come any more."""
     stopping: bool = False
     """The controller was asked to end: finish what is in flight, begin nothing."""
     supervised: bool = False

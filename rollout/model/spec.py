@@ -323,6 +323,8 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     depends_on: dict[str, str] = {}
     """Service name → condition."""
+    completes: bool = False
+    """Others wait for it to complete: a task that exits 0 has done what it is for."""
     constraints: tuple[str, ...] = ()
     """`node.hostname==web1` and the like: where tasks may run."""
     max_per_node: int = 0

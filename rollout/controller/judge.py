@@ -1,0 +1,38 @@
+"""The decisions about all services of a stack, each after those about what it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rollout.controller.session import Look
+from rollout.decide.decide import decide
+from rollout.decide.dependencies import waits_for
+from rollout.decide.world import Decision, World
+from rollout.model.dependencies import dependencies_first
+
+
+def _nothing(_service: str) -> dict[str, Any]:
+    return {}
+
+
+def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dict[str, Decision]:
+    """By service, in the book's order.  `beside`: a service → what its World has that is not seen,
+    such as what is being done just now."""
+    tasks = {service: seen.tasks_of(service) for service in seen.book}
+    depends_on = {service: history[-1].spec.depends_on for service, history in seen.book.items()}
+    decided: dict[str, Decision] = {}
+    for service in dependencies_first(depends_on):
+        history = seen.book[service]
+        waits = tuple(waits_for(history, seen.book, tasks, decided))
+        world = World(
+            revisions=history,
+            tasks=tasks[service],
+            now=seen.now,
+            came_up_at=seen.came_up,
+            waits_for=tuple(what for what, _ in waits),
+            in_vain=next((what for what, over in waits if over), ""),
+            **beside(service),
+        )
+        decided[service] = decide(world)
+    return {service: decided[service] for service in seen.book}
