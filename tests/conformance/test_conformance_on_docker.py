@@ -1,4 +1,8 @@
-"""What a real Swarm did is what rollout does on a real engine: Compose files and commands."""
+"""What a real Swarm did is what rollout does on a real engine: Compose files and commands.
+
+The recordings that took Swarm no longer than `LONGEST_S`: all of them are played in virtual time by
+`test_conformance`, and on an engine by `make conformance`.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,16 @@ from tests.conformance.compare import Verdict
 from tests.conformance.recording import recordings
 from tests.conformance.side_by_side import play_all
 
-CASES = {each.id: Case(each) for each in recordings()}
+LONGEST_S = 14.0
+ALL = [Case(each) for each in recordings()]
+CASES = {case.id: case for case in ALL if case.trace.until <= LONGEST_S}
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
 def verdicts(engine: DockerEngine) -> dict[str, Verdict]:
-    """All of them, several side by side."""
+    """Several side by side."""
     return {found.case.id: found for found in play_all(CASES.values(), engine)}
 
 

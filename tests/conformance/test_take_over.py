@@ -43,13 +43,20 @@ def s90():
 
 
 def test_what_was_driven_becomes_steps(tmp_path: Path) -> None:
-    """Definitions follow what Swarm did: it had gone back by itself, and refused a rollback."""
+    """Definitions follow what Swarm did: it had gone back by itself, and refused a rollback.
+
+    A task that was up and is shown no more was scaled away.
+    """
     refused = {"status": 400, "resp": {"message": "no previous spec"}}
     events = [
         {"t": 0.1, "kind": "task", "slot": 1, "gen": 1, "image": "v1", "desired": "running"}
         | {"state": "failed", "err": "non-zero exit (3)", "exit": 3},
         {"t": 1.0, "kind": "note", "msg": "API update", "status": 200, "resp": None},
+        {"t": 1.5, "kind": "task", "slot": 2, "gen": 1, "image": "v1", "desired": "running"}
+        | {"state": "running"},
         _rolled_back(2.0),
+        {"t": 2.5, "kind": "task-deleted", "slot": 2, "gen": 1},
+        {"t": 2.5, "kind": "task-deleted", "slot": 1, "gen": 1},
         {"t": 3.0, "kind": "note", "msg": "API rollback", **refused},
         {"t": 4.0, "kind": "note", "msg": "API rollback", **refused},
         {"t": 5.0, "kind": "note", "msg": "API update", "status": 200, "resp": None},
@@ -77,7 +84,8 @@ def test_what_was_driven_becomes_steps(tmp_path: Path) -> None:
         Sleep(3.0),
     )
     assert found.rows[0] == TaskRow(0.1, 1, 1, "v1", "running", "failed", "non-zero exit (3)", 3)
-    assert found.rows[3] == CommandRow(3.0, "no previous spec")
+    assert found.rows[4] == TaskRow(2.5, 2, 1, "v1", "remove", "running")
+    assert found.rows[5] == CommandRow(3.0, "no previous spec")
 
 
 def _spec(image: str) -> dict[str, object]:
