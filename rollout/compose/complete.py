@@ -216,6 +216,8 @@ def _uses(service: Node, kind: str) -> list[str]:
     if node is None and not built:
         return []
     node = node or service.of([])
+    if kind == "volumes":
+        return [str(each.get("source")) for each in node.items if each.get("type") == "volume"]
     if kind == "networks":
         return list(node.entries)
     return [str(each.get("source", default="")) for each in (*node.items, *built)]

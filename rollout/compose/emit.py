@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rollout.compose.order import Map, ordered
-from rollout.compose.scalars import Moment, as_text, resolve
+from rollout.compose.scalars import Moment, float_text, resolve
 
 _OLD_BOOL = re.compile(r"y|Y|yes|Yes|YES|on|On|ON|n|N|no|No|NO|off|Off|OFF")
 _BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?", re.ASCII)
@@ -30,6 +30,8 @@ _ESCAPES = {
     "\u2029": "P",
 }
 _BREAK = re.compile("[\n\r\x85\u2028\u2029]")
+_DIGITS = 6
+"""A number that is larger has an exponent."""
 _LONGEST_KEY = 128
 """In bytes; a longer one, or one with a line break, stands behind a question mark."""
 _HTML = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
@@ -77,7 +79,7 @@ def _scalar(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return as_text(value)
+            return float_text(value, _DIGITS)
         case str():
             return _text(value)
         case dict():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from typing import Any
 
 from rollout.compose import short
 from rollout.compose import values as v
@@ -36,16 +37,20 @@ ENVIRONMENT = Keyed(One(v.optional_text, keep=True), from_list=short.key_value)
 OPTIONS = Keyed(One(v.string_or_number, keep=True))
 LOG_OPTIONS = Keyed(One(v.string_number_or_nothing, keep=True))
 SERVERS = Many(WORD, single=True, identity=itself, expand=short.not_empty)
+NUMBERS = One(v.string_or_number, keep=True)
 COMMAND = Many(WORD, split=split, replace=True, keep=True, nullable=True)
-HOSTS = Many(One(short.host), from_map=short.hosts, identity=itself, ordered=True)
+HOSTS = Many(One(short.host), from_map=short.hosts, identity=itself, ordered=True, unique=True)
+
+_LIMIT = One(v.integer(-1), keep=True)
+
+
+class _Ulimit(Either):
+    """`nofile: 100` is one limit for soft and hard."""
+
+    def show(self, node: Node) -> Any:
+        return {"soft": 0, "hard": 0} if node.value == 0 else super().show(node)
+
 
 ULIMITS = Keyed(
-    Either(
-        One(v.integer(-1), keep=True),
-        Fields(
-            {"soft": One(v.integer(-1), keep=True), "hard": One(v.integer(-1), keep=True)},
-            required=("soft", "hard"),
-        ),
-    )
+    _Ulimit(_LIMIT, Fields({"soft": _LIMIT, "hard": _LIMIT}, required=("soft", "hard")))
 )
-"""`nofile: 100` is one limit for soft and hard."""

@@ -252,6 +252,16 @@ class Fields:
         return found if found or self.keep else LEAVE_OUT
 
 
+class Section(Fields):
+    """One that may be left without a value, and then is not printed."""
+
+    def __init__(self, table: Mapping[str, Kind]) -> None:
+        super().__init__(table, nullable=True)
+
+    def show(self, node: Node) -> Any:
+        return LEAVE_OUT if node.value is None else super().show(node)
+
+
 class Keyed:
     def __init__(
         self,
@@ -276,6 +286,8 @@ class Keyed:
     def normal(self, node: Node, path: str, report: Report) -> Node:
         if node.value is None and self.nullable:
             return node
+        if "" in node.entries:
+            report.error(node.entries[""].at_key, path, "a key is empty")
         entries = self.mapped(node, path, report)
         if entries is None:
             may = "a mapping or a list" if self.from_list else "a mapping"

@@ -99,19 +99,21 @@ def as_text(value: Scalar) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return _float_text(value)
+            return float_text(value)
         case _:
             return str(value)
 
 
-def _float_text(value: float) -> str:
+def float_text(value: float, most: int = 21) -> str:
+    """As Go prints it: with an exponent below 1e-4, and from 10 to the power of `most` on."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
-    if value == 0 or 1e-4 <= abs(value) < 1e21:
-        text = format(Decimal(repr(value)), "f")
-        return text.rstrip("0").rstrip(".") if "." in text else text
-    mantissa, exponent = repr(value).split("e") if "e" in repr(value) else (f"{value:e}".split("e"))
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa}e{exponent[0] if exponent[0] in '+-' else '+'}{exponent.lstrip('+-'):0>2}"
+    sign, digits, scale = Decimal(repr(value)).normalize().as_tuple()
+    exponent = len(digits) - 1 + int(scale)
+    if value == 0 or -4 <= exponent < most:
+        return format(Decimal(repr(value)).normalize(), "f")
+    first, rest = str(digits[0]), "".join(map(str, digits[1:]))
+    mantissa = f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}"
+    return f"{mantissa}e{'-' if exponent < 0 else '+'}{abs(exponent):02d}"

@@ -15,7 +15,7 @@ from rollout.compose.grammar import (
     TEXT_SIZE,
     UNIQUE,
 )
-from rollout.compose.kinds import FREE, Fields, Kind, Many, One
+from rollout.compose.kinds import FREE, Fields, Kind, Many, One, Section
 
 
 def _cadence(failure_action: v.Parse) -> Fields:
@@ -41,7 +41,7 @@ _REQUEST: dict[str, Kind] = {
 DEVICE_REQUEST = Fields(_REQUEST, required=("capabilities",), short=short.device_request)
 GPU = Fields(_REQUEST, short=short.device_request)
 
-DEPLOY = Fields(
+DEPLOY = Section(
     {
         "mode": One(v.one_of("replicated", "global", "replicated-job", "global-job")),
         "replicas": KEPT_COUNT,

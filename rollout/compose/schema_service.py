@@ -18,6 +18,7 @@ from rollout.compose.grammar import (
     LABELS,
     LIST,
     LOG_OPTIONS,
+    NUMBERS,
     ONE_OR_SET,
     OPTIONS,
     SERVERS,
@@ -30,7 +31,7 @@ from rollout.compose.grammar import (
     WORD,
     itself,
 )
-from rollout.compose.kinds import FREE, LEAVE_OUT, OUR_EXTENSION, Fields, Keyed, Many, One
+from rollout.compose.kinds import FREE, LEAVE_OUT, OUR_EXTENSION, Fields, Keyed, Many, One, Section
 from rollout.compose.node import Node
 from rollout.compose.schema_deploy import DEPLOY, GPU
 
@@ -160,7 +161,7 @@ VOLUME = Fields(
         "tmpfs": Fields({"size": SIZE, "mode": One(v.file_mode)}),
         "image": Fields({"subpath": STRING}),
     },
-    required=("type",),
+    required=("type", "target"),
     short=short.volume,
 )
 
@@ -244,7 +245,7 @@ SERVICE = Fields(
         "annotations": LABELS,
         "attach": One(v.boolean, keep=True),
         "build": BUILD,
-        "develop": Fields({"watch": Many(WATCH)}, nullable=True),
+        "develop": Section({"watch": Many(WATCH)}),
         "blkio_config": Fields(
             {
                 "weight": COUNT,
@@ -292,7 +293,7 @@ SERVICE = Fields(
             single=True,
             identity=_path,
         ),
-        "expose": Many(One(v.string_or_number), identity=itself),
+        "expose": Many(NUMBERS, identity=itself),
         "extends": Fields(
             {"service": STRING, "file": STRING},
             required=("service",),
@@ -301,7 +302,7 @@ SERVICE = Fields(
         ),
         "external_links": UNIQUE,
         "extra_hosts": HOSTS,
-        "group_add": Many(One(v.string_or_number), unique=True),
+        "group_add": Many(NUMBERS, unique=True),
         "gpus": Many(GPU, single=True, expand=short.gpu),
         "hostname": STRING,
         "healthcheck": HEALTHCHECK,
@@ -340,7 +341,7 @@ SERVICE = Fields(
         "stdin_open": FLAG,
         "stop_grace_period": KEPT_DURATION,
         "stop_signal": STRING,
-        "storage_opt": FREE,
+        "storage_opt": OPTIONS,
         "sysctls": LABELS,
         "tmpfs": ONE_OR_SET,
         "tty": FLAG,

@@ -164,7 +164,7 @@ def device(node: Node, _path: str, _report: Report) -> Node:
     parts = string(node.value).split(":")
     if not parts[0] or len(parts) > 3:
         raise BadValueError(f"{shown(node.value)} is not a device", "write source:target:rwm")
-    target = parts[1] if len(parts) > 1 else parts[0]
+    target = parts[1] if len(parts) > 1 and parts[1] else parts[0]
     return mapping(
         node, source=parts[0], target=target, permissions=parts[2] if len(parts) > 2 else "rwm"
     )
@@ -209,7 +209,7 @@ def external(node: Node, path: str, report: Report) -> Node:
 
 def condition(node: Node, _path: str, _report: Report) -> Node:
     """A dependency from a list: it must have been started."""
-    if node.value is None:
+    if node.value is None and node.key is None:
         return mapping(node, condition="service_started", required=True)
     return node
 
@@ -221,7 +221,7 @@ def gpu(node: Node, path: str, report: Report) -> list[Node]:  # noqa: ARG001  t
 
 def not_empty(node: Node, _path: str, _report: Report) -> list[Node]:
     """A variable that is empty adds nothing to the list."""
-    return [] if node.value in ("", None) else [node]
+    return [] if node.value == "" else [node]
 
 
 def device_request(node: Node, _path: str, _report: Report) -> Node:

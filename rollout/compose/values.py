@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 
 from rollout.compose.node import shown, suggest
-from rollout.compose.scalars import Scalar, as_text
+from rollout.compose.scalars import Moment, Scalar, as_text
 from rollout.model.units import format_duration, parse_duration, parse_size
 
 Parse = Callable[[Scalar], Scalar]
@@ -49,7 +49,7 @@ class BadValueError(ValueError):
 
 
 def string(value: Scalar) -> str:
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, Moment):
         hint = f'write "{as_text(value)}"' if value is not None else ""
         raise BadValueError("must be a string", hint)
     return str(value)
