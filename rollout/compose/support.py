@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from rollout.compose.check import replicas
 from rollout.compose.grammar import NOT_YET
-from rollout.compose.node import Node, Report, join, shown
+from rollout.compose.node import BAD, Node, Report, join, shown
 from rollout.compose.read_files import file_target
 from rollout.compose.short import is_file_path
 from rollout.compose.values import is_image
@@ -41,6 +41,7 @@ REFUSED = {
 IGNORED = (
     "attach",
     "develop",
+    "deploy.placement.preferences",
     "build.additional_contexts",
     "build.cache_to",
     "build.entitlements",
@@ -111,7 +112,8 @@ def check_support(root: Node, report: Report) -> None:
 
 def _ignored(service: Node) -> Iterator[str]:
     for key, (first, *rest) in _IGNORED_PATHS:
-        if first in service.entries and service.get(first, *rest):
+        said = service.get(first, *rest) if first in service.entries else None
+        if said or (key == "attach" and said is False):
             yield key
     for key, below in IGNORED_BELOW.items():
         nodes = (*service.entries_at(key).values(), *service.items_at(key))
@@ -188,7 +190,7 @@ class _Service:
                 what = f"{shown(port.value)} is not a port"
                 self.error(port, f".expose[{number}]", what, "write for example 80 or 80/udp")
         for number, rule in enumerate(self.node.items_at("deploy", "placement", "constraints")):
-            if CONSTRAINT.fullmatch(rule.value) is None:
+            if rule.tag != BAD and CONSTRAINT.fullmatch(rule.value) is None:
                 what, at = f"{shown(rule.value)} is not a constraint", ".deploy.placement"
                 hint = "write for example node.hostname==web1"
                 self.error(rule, f"{at}.constraints[{number}]", what, hint)

@@ -109,3 +109,25 @@ def test_a_secret_below_a_tmpfs_has_a_volume_of_its_own(folder: Folder) -> None:
     stack = folder.load(web("secrets: [a]\ntmpfs: /run") + "secrets: {a: {content: x}}\n")
 
     assert stack.services[0].task.files[0].target == "/run/secrets/a"
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        ("attach: false", "attach"),
+        ("deploy: {placement: {preferences: [{spread: node.labels.a}]}}",
+         "deploy.placement.preferences"),
+        ("deploy: {endpoint_mode: vip}", "deploy.endpoint_mode"),
+        ("build: {context: ., ssh: [default]}", "build.ssh"),
+        ("ports: [{target: 80, name: a}]", "ports.name"),
+    ],
+)  # fmt: skip
+def test_what_is_left_out_is_named(folder: Folder, body: str, key: str) -> None:
+    (warning,) = folder.load(web(body)).warnings
+    assert warning.endswith(f"ignoring unsupported options: {key}")
+
+
+def test_a_constraint_that_is_no_text_is_an_error_and_no_more(folder: Folder) -> None:
+    """What could not be read is not looked at again."""
+    (error,) = folder.errors(web("deploy: {placement: {constraints: [7]}}"))
+    assert "constraints[0]: must be a string" in error
