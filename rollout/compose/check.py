@@ -77,10 +77,8 @@ class _Service:
 
     def check(self) -> None:
         image = self.node.entries.get("image")
-        if (image is None or image.value == "") and not {
-            "build",
-            "provider",
-        } & self.node.entries.keys():
+        others = {"build", "provider", "extends"}  # what still extends has been reported
+        if (image is None or image.value == "") and not others & self.node.entries.keys():
             self.error(self.node.at_key, "", "has neither an image nor a build", "add image:")
         self.exclusive()
         self.health()
@@ -101,6 +99,8 @@ class _Service:
             where = ".build.dockerfile_inline"
             self.error(inline.at_key, where, "cannot stand together with dockerfile")
         for number, watch in enumerate(self.node.items_at("develop", "watch")):
+            if watch.get("path") == "":
+                self.error(watch.mark, f".develop.watch[{number}].path", "is empty")
             if not watch.get("target") and "sync" in watch.get("action", default=""):
                 self.error(watch.mark, f".develop.watch[{number}]", "target is missing")
         platforms = self.node.strings("build", "platforms")
@@ -164,6 +164,11 @@ class _Service:
             why = "is not enabled by a profile" if name in self.disabled else "is not defined"
             hint = suggest(name, services)
             self.error(node.at_key, f".depends_on.{name}", f"the service {why}", hint)
+        for key, node in self.node.entries_at("build", "additional_contexts").items():
+            kind, _, name = str(node.value).partition(":")
+            if kind == "service" and (services.get(name) or self.root).find("build") is None:
+                what = f"the service {shown(name)} is not one that is built"
+                self.error(node.mark, f".build.additional_contexts.{key}", what)
         for key, node in self.shared():
             kind, _, name = node.value.partition(":")
             if kind == "service" and name.partition(":")[0] not in services:

@@ -76,7 +76,8 @@ class Extender:
         wanted = node.find("extends")
         if wanted is not None and (base := self.base(wanted, path, frame, trail)) is not None:
             node = SERVICE.merge(base, node)
-            node = node.of({k: each for k, each in node.entries.items() if k != "extends"})
+            if "extends" not in base.entries:  # as it would be where its own base is not there
+                node = node.of({k: each for k, each in node.entries.items() if k != "extends"})
         if frame.outside:
             node = resolve_service(node, Paths(frame.path.parent, self.home))
         return node
@@ -101,9 +102,8 @@ class Extender:
             return None
         if (other.path, name) in trail or len(trail) > MAX_CHAIN:
             names = " → ".join([each for _, each in trail] + [name])
-            what = (
-                f"goes in a circle: {names}" if len(trail) <= MAX_CHAIN else "is a chain too long"
-            )
+            long = f"is a chain of more than {MAX_CHAIN} services"
+            what = f"goes in a circle: {names}" if len(trail) <= MAX_CHAIN else long
             self.report.error(wanted.mark, at, what)
             return None
         base = self.service(name, other, trail)

@@ -70,13 +70,15 @@ class Interpolator:
             return self.value(name)
         value = self.lookup(name)
         present = bool(value) if operator[0] == ":" else value is not None
+        # As in Compose, what is wrong with it counts though it is not used.
+        said = self.substitute(rest, depth + 1)
         match operator[-1]:
             case "-":
-                return self.known(value) if present else self.substitute(rest, depth + 1)
+                return self.known(value) if present else said
             case "+":
-                return self.substitute(rest, depth + 1) if present else self.known(value)
+                return said if present else self.known(value)
         if not present:
-            reason = self.substitute(rest, depth + 1)
+            reason = said
             text = f"required variable {name} is missing a value"
             raise TemplateError(f"{text}: {reason}" if reason else text)
         return self.known(value)

@@ -113,6 +113,36 @@ def test_any_two_projects_merged(one: Any, other: Any) -> None:
     read(json.dumps(one), json.dumps(other))
 
 
+EXTENDS = st.one_of(
+    st.sampled_from(["a", "b", "c"]),
+    st.fixed_dictionaries(
+        {"service": st.sampled_from(["a", "b", "c"])},
+        optional={"file": st.sampled_from(["0.yml", "1.yml", "2.yml", "gone", ".", "${A}"])},
+    ),
+    VALUES,
+)
+INCLUDES = st.lists(
+    st.sampled_from(["0.yml", "1.yml", "2.yml", "gone", "/dev/null"])
+    | st.fixed_dictionaries(
+        {"path": st.lists(st.sampled_from(["1.yml", "2.yml"]), max_size=2)},
+        optional={"env_file": VALUES, "project_directory": VALUES},
+    )
+    | VALUES,
+    max_size=2,
+)
+HEIRS = st.fixed_dictionaries({}, optional={"extends": EXTENDS, "ports": VALUES, "image": WORDS})
+CONNECTED = st.fixed_dictionaries(
+    {"services": st.dictionaries(st.sampled_from(["a", "b", "c"]), HEIRS, max_size=3)},
+    optional={"include": INCLUDES, "networks": VALUES},
+)
+
+
+@FUZZ
+@given(CONNECTED, CONNECTED, CONNECTED)
+def test_any_files_that_include_and_extend_each_other(one: Any, other: Any, third: Any) -> None:
+    read(json.dumps(one), json.dumps(other), json.dumps(third))
+
+
 @FUZZ
 @given(st.text(alphabet="AB=:'\"\\$ {}#\n-.é", max_size=60))
 def test_any_file_of_variables(text: str) -> None:
