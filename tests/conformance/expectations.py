@@ -124,8 +124,8 @@ def judged_by_when(case: Case, facts: Facts) -> Facts:
         if acted - failed_at <= 0.5:
             return facts
         return replace(facts, seconds={**facts.seconds, "acted": (0.0,)})
-    assert cadence.action == "rollback", "a failure missed under pause is to be described first"
-    return _rolled_back(case, facts, failed_at)
+    # One missed under `pause` has not been recorded; what we do then shows as unexplained.
+    return _rolled_back(case, facts, failed_at) if cadence.action == "rollback" else facts
 
 
 def _first_too_many(case: Case) -> tuple[float, Cadence] | None:
