@@ -203,13 +203,15 @@ def _change(lives: list[Life], asked_at: float, limit: float) -> Change | None:
     if not old or new is None or new.end == "rejected":
         return None
     asked = old[-1].asked_at
-    begun_at = _start(new) if asked is None else min(_start(new), asked)
+    # One that was stopped long before, its slot scaled away, makes no room for anything.
+    earlier = asked is not None and asked < asked_at - TOLERANCE_S
+    begun_at = _start(new) if asked is None or earlier else min(_start(new), asked)
     return Change(
         ready_at=new.ready_at,
         begun_at=begun_at,
         through_at=new.ended_at if new.running_at is None else new.running_at,
         ran_at=new.running_at,
-        failed_at=new.ended_at if new.is_failure else None,
+        failed_at=new.failed_at,
     )
 
 
@@ -223,7 +225,11 @@ def _together(each: Round) -> int:
                 if other is change
                 or (
                     other.begun_at <= change.begun_at
-                    and (other.through_at is None or change.begun_at <= other.through_at + apart_s)
+                    and (
+                        other.begun_at == change.begun_at
+                        or other.through_at is None
+                        or change.begun_at < other.through_at + apart_s
+                    )
                 )
             )
             for change in each.changes
@@ -303,5 +309,6 @@ def _restarts(trace: Trace) -> Iterator[float]:
     for lives in trace.slots.values():
         for before, after in pairwise(lives):
             if before.is_failure and before.image == after.image and before.ended_at is not None:
-                yield max(_start(after) - before.ended_at, 0.0)
+                if not any(before.ended_at < each.at < _start(after) for each in trace.asked):
+                    yield max(_start(after) - before.ended_at, 0.0)
                 break

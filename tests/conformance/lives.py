@@ -32,7 +32,6 @@ def lives_of(events: list[Happened]) -> tuple[Life, ...]:
 
 def _of_container(events: list[Happened]) -> Iterator[Life]:
     life: Life | None = None
-    sick = False
     ready_at: float | None = None
     for event in events:
         if event.what == "create":
@@ -46,25 +45,24 @@ def _of_container(events: list[Happened]) -> Iterator[Life]:
                 started_at=event.at,
                 running_at=None if checked else event.at,
             )
-            sick = False
         elif life is None:
             continue
         elif event.what == "healthy" and life.running_at is None:
             life = replace(life, running_at=event.at)
         elif event.what == "unhealthy":
-            sick = True
+            life = replace(life, sick_at=event.at)
         elif event.what == "kill" and life.asked_at is None:
             life = replace(life, asked_at=event.at)
         elif event.what == "die":
-            yield _ended(life, event, sick=sick)
+            yield _ended(life, event)
             life = None
     if life is not None:
         yield life
 
 
-def _ended(life: Life, event: Happened, *, sick: bool) -> Life:
+def _ended(life: Life, event: Happened) -> Life:
     end = "complete" if event.exit_code == 0 else "failed"
-    if sick:
+    if life.sick_at is not None:
         end = "unhealthy"
     elif life.asked_at is not None:
         end = "shutdown"

@@ -26,6 +26,8 @@ class Life(Struct, frozen=True, kw_only=True):
     """With a healthcheck: healthy."""
     asked_at: float | None = None
     """When it was asked to stop."""
+    sick_at: float | None = None
+    """When its healthcheck gave it up, where that is known."""
     ended_at: float | None = None
     end: str = ""
     """`complete`, `shutdown`, `failed`, `unhealthy`, `rejected`; empty while it is up."""
@@ -34,6 +36,12 @@ class Life(Struct, frozen=True, kw_only=True):
     @property
     def is_failure(self) -> bool:
         return self.end in ("complete", "failed", "unhealthy", "rejected")
+
+    @property
+    def failed_at(self) -> float | None:
+        if not self.is_failure:
+            return None
+        return self.ended_at if self.sick_at is None else self.sick_at
 
     def up_at(self, at: float) -> bool:
         """It runs well then."""
