@@ -13,7 +13,7 @@ from tests.conformance.facts import TOLERANCE_S
 from tests.conformance.real import Real
 from tests.support.engine import new_stack
 
-WIDTH = 4
+WIDTH = 5
 
 
 def play_all(cases: Iterable[Case], engine: DockerEngine, width: int = WIDTH) -> Iterator[Verdict]:

@@ -14,7 +14,7 @@ from tests.conformance.compare import Verdict
 from tests.conformance.recording import recordings
 from tests.conformance.side_by_side import play_all
 
-LONGEST_S = 14.0
+LONGEST_S = 13.0
 ALL = [Case(each) for each in recordings()]
 CASES = {case.id: case for case in ALL if case.trace.until <= LONGEST_S}
 
