@@ -17,7 +17,7 @@ _SAME = (
     (("mem_reservation",), ("deploy", "resources", "reservations", "memory")),
     (("scale",), ("deploy", "replicas")),
 )
-"""Two ways to say one thing: both may be said only if they agree."""
+"""Two ways to say one thing: where there are limits, they say the same, as Compose wants it."""
 
 SOURCES = ("file", "environment", "content")
 """Where the content of a config or secret may come from."""
@@ -123,11 +123,13 @@ class _Service:
     def same(self) -> None:
         for one, other in _SAME:
             first, second = self.node.find(*one), self.node.find(*other)
-            if first is None or second is None:
+            beside = self.node.find(*other[:-1])
+            if not first or not first.value or not beside or (second is None and len(other) < 3):
                 continue
-            if str(first.value) != str(second.value):
+            if second is None or str(first.value) != str(second.value):
                 key = "." + ".".join(one)
-                self.error(first.mark, key, f"differs from {'.'.join(other)}", "say it once")
+                hint = "say it once" if second is not None else "say it there"
+                self.error(first.mark, key, f"differs from {'.'.join(other)}", hint)
 
     def names(self) -> None:
         """Networks, volumes, configs and secrets that are used are defined."""

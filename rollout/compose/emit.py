@@ -30,8 +30,6 @@ _ESCAPES = {
     "\u2029": "P",
 }
 _BREAK = re.compile("[\n\r\x85\u2028\u2029]")
-_DIGITS = 6
-"""A number that is larger has an exponent."""
 _LONGEST_KEY = 128
 """In bytes; a longer one, or one with a line break, stands behind a question mark."""
 _HTML = {ord(char): f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"}
@@ -79,7 +77,7 @@ def _scalar(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return float_text(value, _DIGITS)
+            return float_text(value)
         case str():
             return _text(value)
         case dict():

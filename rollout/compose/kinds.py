@@ -129,6 +129,8 @@ class Many:
             return refuse(report, node, path, wrong.message, wrong.hint)
         found: list[Node] = []
         for number, item in enumerate(items):
+            if item.tag == RESET:
+                continue  # nothing of a list is taken away, as in Compose
             at = f"{path}[{number}]"
             long = self.expand(item, at, report) if self.expand else [item]
             found.extend(sound(self.item, each, at, report) for each in long)

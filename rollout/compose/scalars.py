@@ -47,6 +47,7 @@ _DATE = re.compile(
 )
 _NUMBER_STARTS = frozenset("+-.0123456789")
 _MAX_DIGITS = 64
+_DIGITS = 6
 
 
 def resolve(text: str) -> Scalar:
@@ -104,15 +105,15 @@ def as_text(value: Scalar) -> str:
             return str(value)
 
 
-def float_text(value: float, most: int = 21) -> str:
-    """As Go prints it: with an exponent below 1e-4, and from 10 to the power of `most` on."""
+def float_text(value: float) -> str:
+    """As Go prints it: with an exponent below 1e-4, and from a million on."""
     if math.isnan(value):
         return "NaN"
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
     sign, digits, scale = Decimal(repr(value)).normalize().as_tuple()
     exponent = len(digits) - 1 + int(scale)
-    if value == 0 or -4 <= exponent < most:
+    if value == 0 or -4 <= exponent < _DIGITS:
         return format(Decimal(repr(value)).normalize(), "f")
     first, rest = str(digits[0]), "".join(map(str, digits[1:]))
     mantissa = f"{'-' if sign else ''}{first}{'.' if rest else ''}{rest}"

@@ -103,7 +103,7 @@ INCLUDE = Fields(
 
 ROOT = Fields(
     {
-        "version": One(v.anything),
+        "version": STRING,
         "name": STRING,
         "include": Many(INCLUDE, nullable=True),
         "services": _named(SERVICE),

@@ -96,10 +96,6 @@ def string_number_or_nothing(value: Scalar) -> str:
     return "" if value is None else string_or_number(value)
 
 
-def anything(value: Scalar) -> Scalar:
-    return value
-
-
 def boolean(value: Scalar) -> bool:
     if isinstance(value, bool):
         return value
