@@ -57,6 +57,10 @@ class Run(Struct, frozen=True, kw_only=True):
         return self.target.last_mark is MarkKind.PAUSED
 
     @property
+    def completed(self) -> bool:
+        return self.target.last_mark is MarkKind.COMPLETED
+
+    @property
     def finished(self) -> bool:
         return self.target.last_mark in (MarkKind.COMPLETED, MarkKind.FAILED)
 

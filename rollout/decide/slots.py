@@ -11,7 +11,8 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     DOWN      an old task was the last one, or one that failed before a resume or before another
               definition was asked for meanwhile, and it is not up
     LOST      the last task had the definition asked for, and it ended
-    VACANT    there is nothing, or only what was stopped for something else, or scaled away
+    VACANT    there is nothing, or only what was stopped for something else, or scaled away; of a
+              completed update also what was there before it: the task itself was removed by hand
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     run: tuple[Task, ...] = ()
     """Tasks of this run that were started, oldest first."""
     last: Task | None = None
-    """What ended last; it need not have been made last (start-first)."""
+    """What ended last; it need not have been made last (start-first).  Once the update is completed,
+    of the tasks asked for where there is one: their predecessors may have taken long to stop."""
     existed: bool = False
     """It was there before this run began, so replacing it is part of the update."""
 
@@ -105,7 +107,7 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
         if task.alive:
             (new if fits and task.container_id not in leaving else old).append(task)
         elif task.ended:
-            last = task if last is None or _end(task) >= _end(last) else last
+            last = task if last is None or _matters(task, run) >= _matters(last, run) else last
         elif task.prepared:
             # One that an earlier run has left Ready would, once started, not be judged by this one.
             if ready is None and fits and task.revision >= run.first:
@@ -136,6 +138,10 @@ def _existed(tasks: tuple[Task, ...], number: int, run: Run) -> bool:
 
 def _age(task: Task) -> tuple[float, str]:
     return (task.created_at, task.id)
+
+
+def _matters(task: Task, run: Run) -> tuple[bool, float]:
+    return (run.completed and task.digest == run.digest, _end(task))
 
 
 def _end(task: Task) -> float:
@@ -220,7 +226,7 @@ def _bucket(
     if _was_one_too_many(last, run):
         return Bucket.VACANT
     if last.digest != run.digest:
-        return Bucket.DOWN
+        return Bucket.VACANT if run.completed else Bucket.DOWN
     if _is_tried_again(last, run):
         # One that the run itself has added is in no batch: it is filled.
         return Bucket.DOWN if _existed(tasks, last.slot, run) else Bucket.VACANT

@@ -1,6 +1,6 @@
 """`python -m tests.chaos`: every fault at every call of every scenario; see `make chaos`.
 
-A dry run of each scenario counts its calls by class; then each kind of fault is tried at each of
+Dry runs of each scenario count its calls by class; then each kind of fault is tried at each of
 them.  A call that is not made again (the number of looks varies with the timing) counts as not
 tried.  Ends with 1 where anything was lost, and says how to see it again.
 """
@@ -12,12 +12,11 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 
-from tests.chaos.calls import is_read
-from tests.chaos.faults import Fault, Kind
+from tests.chaos.faults import Fault, Kind, Moment
 from tests.chaos.points import Point, points_of, try_point
 from tests.chaos.scenarios import Scenario, scenarios
 from tests.chaos.trial import Tried
@@ -32,14 +31,16 @@ def main() -> int:
     began = time.monotonic()
     results: list[tuple[Point, Tried]] = []
     with ProcessPoolExecutor(flags.jobs, mp_context=get_context("spawn")) as pool:
-        points = list(_named(flags) if flags.call else _enumerated(pool, flags))
-        futures = {pool.submit(try_point, point): point for point in points}
-        for number, future in enumerate(as_completed(futures), 1):
-            results.append((futures[future], future.result()))
-            _tell(*results[-1])
-            if number % 100 == 0:
-                _say(f"{number} of {len(points)} runs, {time.monotonic() - began:.0f} s")
-    return _summary(results, time.monotonic() - began)
+        points = list(_named(flags) if flags.at else _enumerated(pool, flags))
+        for number, future in enumerate(
+            as_completed([pool.submit(try_point, point) for point in points]), 1
+        ):
+            for each in future.result():
+                results.append(each)
+                _tell(*each)
+            if number % 50 == 0:
+                _say(f"{number} of {len(points)}, {time.monotonic() - began:.0f} s")
+    return _summary(points, results, time.monotonic() - began)
 
 
 def _chosen(flags: argparse.Namespace) -> list[Scenario]:
@@ -47,16 +48,17 @@ def _chosen(flags: argparse.Namespace) -> list[Scenario]:
 
 
 def _named(flags: argparse.Namespace) -> Iterator[Point]:
+    named = [each.rpartition("#") for each in flags.at]
+    at = frozenset(Moment(call, int(nth)) for call, _, nth in named)
     for scenario in _chosen(flags):
         for kind in flags.kind or list(Kind):
-            fault = Fault(Kind(kind), flags.call, flags.nth, flags.every)
-            yield Point(scenario, fault, again=flags.again)
+            yield Point(scenario, Fault(Kind(kind), at), again=not flags.status)
 
 
 def _enumerated(pool: ProcessPoolExecutor, flags: argparse.Namespace) -> Iterator[Point]:
     dry = [Point(each, None) for each in _chosen(flags) for _ in range(DRY_RUNS)]
     calls: dict[str, Counter[str]] = {}
-    for point, tried in zip(dry, pool.map(try_point, dry), strict=True):
+    for [(point, tried)] in pool.map(try_point, dry):
         if tried.losses:
             _tell(point, tried)
             raise SystemExit("a scenario does not hold without any fault")
@@ -64,13 +66,13 @@ def _enumerated(pool: ProcessPoolExecutor, flags: argparse.Namespace) -> Iterato
         calls[point.scenario.title] |= tried.calls
     for scenario in _chosen(flags):
         kinds = [Kind(kind) for kind in flags.kind or list(Kind)]
-        found = [
-            point
-            for point in points_of(scenario, calls[scenario.title], kinds)
-            if not flags.writes or (point.fault and not is_read(point.fault.call))
-        ]
-        _say(f"{scenario.title}: {len(found)} runs")
+        found = list(points_of(scenario, calls[scenario.title], kinds))
+        _say(f"{scenario.title}: {_size(found)} faults")
         yield from found
+
+
+def _size(points: Iterable[Point]) -> int:
+    return sum(len(point.fault.at) for point in points if point.fault)
 
 
 def _tell(point: Point, tried: Tried) -> None:
@@ -83,29 +85,30 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _summary(results: list[tuple[Point, Tried]], took_s: float) -> int:
+def _summary(points: list[Point], results: list[tuple[Point, Tried]], took_s: float) -> int:
     counts: dict[str, Counter[str]] = {}
     lived: Counter[bool] = Counter()
     for point, tried in results:
         if point.fault is None:
             continue
-        counts.setdefault(point.scenario.title, Counter())[point.fault.kind] += tried.hits
+        counts.setdefault(point.scenario.title, Counter())[point.fault.kind] += len(tried.hits)
         if tried.hits and not point.fault.kind.kills:
             lived[tried.came_through] += 1
     print(f"{'faults tried':32}", *(f"{kind:>13}" for kind in Kind))
     for title, by_kind in sorted(counts.items()):
         print(f"{title:32}", *(f"{by_kind[kind]:13}" for kind in Kind))
     total = sum(by_kind.total() for by_kind in counts.values())
-    missed = sum(not tried.hits for _, tried in results)
     print(
-        f"{total} faults in {len(results)} runs, {took_s:.0f} s; of {lived.total()} commands that "
-        f"were not killed {lived[True]} came through, {lived[False]} said what was wrong and the "
-        f"next did it; {missed} calls were not made again, so not tried"
+        f"of {lived.total()} commands that were not killed {lived[True]} came through, "
+        f"{lived[False]} said what was wrong and the next did it; {_size(points) - total} calls "
+        "were not made again, so not tried"
     )
     lost = [point for point, tried in results if tried.losses]
-    print(f"{len(lost)} lost something" if lost else "none lost anything")
-    for point in lost:
-        print(f"  {point}")
+    print(*(f"  {point}" for point in lost), sep="\n", end="\n" if lost else "")
+    print(
+        f"{total} faults tried in {len(results)} runs, {took_s:.0f} s: "
+        + (f"{len(lost)} lost something" if lost else "nothing lost")
+    )
     return 1 if lost else 0
 
 
@@ -113,11 +116,8 @@ def _flags() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--only", action="append", help="scenarios whose title has this in it")
     parser.add_argument("--kind", action="append", choices=list(Kind), help="kinds of fault")
-    parser.add_argument("--writes", action="store_true", help="only calls that change something")
-    parser.add_argument("--call", help="one class of call only, as a loss names it")
-    parser.add_argument("--nth", type=int, default=1, help="which call of that class")
-    parser.add_argument("--every", type=int, default=0, help="and each so manieth after it")
-    parser.add_argument("--again", action="store_true", help="repeat the command after a kill")
+    parser.add_argument("--at", action="append", help="only there: CALL#NTH, as a loss names it")
+    parser.add_argument("--status", action="store_true", help="after a kill: `status --wait`")
     parser.add_argument("--jobs", type=int, default=2 * (os.cpu_count() or 1))
     return parser.parse_args()
 

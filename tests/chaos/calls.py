@@ -14,9 +14,6 @@ LOOKS = ("GET /containers/json", "GET /containers/*/json", "GET /volumes")
 """Reads made over and over, whenever anything has changed."""
 LOOK = "look"
 """All of them as one class."""
-FIRST_LOOK = "first look"
-"""The first of them after each change.  The others see the same: to be killed there is no other
-moment for the engine."""
 
 _VERSION = re.compile(r"^/v1\.\d+")
 _NAMED = re.compile(r"^/(containers|volumes|networks|images|exec)/([^/]+)(/[a-z]+)?$")
@@ -55,4 +52,4 @@ def _record(volume: str) -> str:
 
 def is_read(call: str) -> bool:
     """It changes nothing, so before and after are the same fault."""
-    return call in (LOOK, FIRST_LOOK) or call.startswith("GET ")
+    return call == LOOK or call.startswith("GET ")

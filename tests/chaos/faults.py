@@ -1,4 +1,4 @@
-"""One fault at one call: what happens to it, and a proxy that makes it happen.
+"""One kind of fault at some calls: what happens to them, and a proxy that makes it happen.
 
 Before: the request never reaches the engine.  After: the engine has done it and answers, and the
 answer never reaches the command.
@@ -17,10 +17,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from tests.chaos.calls import FIRST_LOOK, LOOK, LOOKS, call_of, is_read
+from tests.chaos.calls import LOOK, LOOKS, call_of
 from tests.support.socket_proxy import ENGINE_SOCKET, end, read_request
 
 LATE_S = 0.7
+APART = 3
+"""Calls of a class from one fault to the next: what is tried again must have its chance."""
 
 
 class Kind(StrEnum):
@@ -44,29 +46,28 @@ _ERROR = (
 )
 
 
-class Fault(Struct, frozen=True):
-    kind: Kind
+class Moment(Struct, frozen=True, order=True):
     call: str
     nth: int
     """Counted from 1 among the calls of its class, in the order in which the proxy reads them."""
-    every: int = 0
-    """Also at each so manieth call after that; 0: once."""
 
-    def strikes(self, count: int) -> bool:
-        """Whether the call that makes it so many of its class is hit."""
-        if self.every:
-            return count >= self.nth and (count - self.nth) % self.every == 0
-        return count == self.nth
+    def __str__(self) -> str:
+        return f"{self.call}#{self.nth}"
+
+
+class Fault(Struct, frozen=True):
+    kind: Kind
+    at: frozenset[Moment]
+    """Wherever it comes to such a call; but not again within a few calls of the same class."""
 
 
 class FaultProxy:
-    """Stands between a command and the engine, and lets one fault happen (None: just counts)."""
+    """Stands between a command and the engine, and lets a fault happen (None: just counts)."""
 
     def __init__(self, path: Path, fault: Fault | None, kill: Callable[[], None]) -> None:
         self.host = f"unix://{path}"
         self.calls: Counter[str] = Counter()
-        self.hits = 0
-        self._changed = True
+        self.hits: list[Moment] = []
         self._fault = fault
         self._kill = kill
         self._lock = threading.Lock()
@@ -105,22 +106,15 @@ class FaultProxy:
 
     def _kind_for(self, call: str) -> Kind | None:
         with self._lock:
-            classes = self._classes(call)
-            self.calls.update(classes)
-            fault = self._fault
-            if fault is None or fault.call not in classes:
+            call = LOOK if call in LOOKS else call
+            self.calls[call] += 1
+            moment = Moment(call, self.calls[call])
+            if self._fault is None or moment not in self._fault.at:
                 return None
-            if not fault.strikes(self.calls[fault.call]):
+            if any(hit.call == call and moment.nth - hit.nth < APART for hit in self.hits):
                 return None
-            self.hits += 1
-            return fault.kind
-
-    def _classes(self, call: str) -> tuple[str, ...]:
-        if call not in LOOKS:
-            self._changed = self._changed or not is_read(call)
-            return (call,)
-        first, self._changed = self._changed, False
-        return (call, LOOK, FIRST_LOOK) if first else (call, LOOK)
+            self.hits.append(moment)
+            return self._fault.kind
 
     def _answer(
         self, engine: socket.socket, client: socket.socket, at_answer: list[Kind | None]

@@ -69,9 +69,10 @@ def added(scenario: Scenario, found: Found) -> tuple[str, ...]:
     return tuple(each[_LABEL_ACTION] for each in found.revisions()[len(scenario.before) :])
 
 
-def losses(scenario: Scenario, at_fault: Found, found: Found) -> Iterator[str]:
-    """One line for everything that is not as it must be."""
-    if scenario.removes and at_fault.is_being_removed():
+def losses(scenario: Scenario, at_fault: Found, found: Found, *, once_more: bool) -> Iterator[str]:
+    """One line for everything that is not as it must be.  `once_more`: the command was given again
+    after the one with the fault."""
+    if scenario.removes and (once_more or at_fault.is_being_removed()):
         left = [*(each["Name"] for each in found.containers), *found.records, *found.networks]
         if left:
             yield f"left of what was to be removed: {', '.join(left)}"

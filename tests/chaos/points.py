@@ -1,9 +1,11 @@
-"""Which faults are tried: every kind at every call that changes anything, and at every read.
+"""Which faults are tried: kills at every call that changes anything, the others at every call.
 
-A read that gets no answer is the same whether the engine saw it or not, so a command is killed,
-cut off, refused or kept waiting at a read once.  Of the reads made over and over, a kill is tried
-at the first after each change, as the others find the engine as it was then; where the command is
-to live, all of them are hit, several in one run: the 1st, 5th, 9th, …; then the 2nd, 6th, …
+A killed command does nothing more, so each kill is a run of its own: before and after every write.
+A kill at a read would be one after the write before it, or before the next one.
+
+A command that is to live through its faults has many of a kind in one run, far enough apart for
+what it tries again.  What was not reached is tried in further runs: where it was too near to
+another, and where the command had ended with an error.  At a read, before and after are the same.
 """
 
 from __future__ import annotations
@@ -14,31 +16,31 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from tests.chaos.calls import FIRST_LOOK, LOOK, LOOKS, is_read
-from tests.chaos.faults import Fault, Kind
+from tests.chaos.calls import LOOK, is_read
+from tests.chaos.faults import Fault, Kind, Moment
 from tests.chaos.scenarios import Scenario
 from tests.chaos.trial import Bench, Tried
 
 TRIES = 3
-EVERY = 4
-_AT_READS = (Kind.KILLED_BEFORE, Kind.CUT_BEFORE, Kind.ERROR_BEFORE, Kind.LATE)
+_AT_READS = (Kind.CUT_BEFORE, Kind.ERROR_BEFORE, Kind.LATE)
 
 
 class Point(Struct, frozen=True):
     scenario: Scenario
     fault: Fault | None
-    again: bool = False
+    again: bool = True
     """The next command after a kill is the same once more, else `status --wait`."""
 
     def __str__(self) -> str:
         if self.fault is None:
             return f"{self.scenario.title}: no fault"
-        again = " --again" if self.again else ""
-        every = f" --every {self.fault.every}" if self.fault.every else ""
+        at = " ".join(f"--at {shlex.quote(str(each))}" for each in sorted(self.fault.at))
+        next_one = " --status" if self.fault.kind.kills and not self.again else ""
         return (
             f"python -m tests.chaos --only {self.scenario.title} --kind {self.fault.kind}"
-            f" --call {shlex.quote(self.fault.call)} --nth {self.fault.nth}{every}{again}"
+            f" {at}{next_one}"
         )
 
 
@@ -47,33 +49,44 @@ def points_of(
 ) -> Iterator[Point]:
     """After a kill the next command is in turn `status --wait` and the same once more."""
     for position, kind in enumerate(Kind):
-        # Before and after the same call are followed by different commands.
-        for turn, fault in enumerate(_faults(kind, calls), position):
-            if kind in kinds:
-                yield Point(scenario, fault, again=bool(turn % 2))
-
-
-def _faults(kind: Kind, calls: Counter[str]) -> Iterator[Fault]:
-    for call, count in sorted(calls.items()):
-        if is_read(call) and kind not in _AT_READS:
+        if kind not in kinds:
             continue
-        if call == LOOK:
-            if not kind.kills:
-                yield from (Fault(kind, call, nth, EVERY) for nth in range(1, EVERY + 1))
-        elif call not in LOOKS and (kind.kills or call != FIRST_LOOK):
-            yield from (Fault(kind, call, nth) for nth in range(1, count + 1))
+        moments = list(_moments(kind, calls))
+        if not kind.kills:
+            yield Point(scenario, Fault(kind, frozenset(moments)))
+            continue
+        # Before and after the same call are followed by different commands.
+        for turn, moment in enumerate(moments, position):
+            yield Point(scenario, Fault(kind, frozenset({moment})), again=bool(turn % 2))
+
+
+def _moments(kind: Kind, calls: Counter[str]) -> Iterator[Moment]:
+    for call, count in sorted(calls.items()):
+        if kind in _AT_READS or not is_read(call):
+            yield from (Moment(call, nth) for nth in range(1, count + 1))
 
 
 _bench: list[Bench] = []
 
 
-def try_point(point: Point) -> Tried:
-    """In a worker's process, which keeps its bench.  What is not reached is tried three times."""
+def try_point(point: Point) -> list[tuple[Point, Tried]]:
+    """In a worker's process, which keeps its bench: runs until there was a fault at each call, or
+    three and more have not reached it.  Each is told with the faults that there were."""
     if not _bench:
         _bench.append(Bench())
         atexit.register(_bench[0].close)
-    for _ in range(TRIES):
-        tried = _bench[0].tried(point.scenario, point.fault, again=point.again)
-        if tried.hits or tried.losses or point.fault is None:
-            break
-    return tried
+    if point.fault is None:
+        return [(point, _bench[0].tried(point.scenario, None, again=point.again))]
+    runs: list[tuple[Point, Tried]] = []
+    left = point.fault
+    while left.at and (len(runs) < TRIES or _is_worth_another(left, runs[-1][1])):
+        tried = _bench[0].tried(point.scenario, left, again=point.again)
+        hits = frozenset(tried.hits)
+        runs.append((replace(point, fault=replace(left, at=hits or left.at)), tried))
+        left = replace(left, at=left.at - hits)
+    return runs
+
+
+def _is_worth_another(left: Fault, last: Tried) -> bool:
+    """How many looks there are varies; for what is left of those, three runs are enough."""
+    return bool(last.hits) and any(moment.call != LOOK for moment in left.at)

@@ -26,7 +26,7 @@ configs:
     content: version {version}
 """
 _CONFIGS = "configs: [settings]"
-_NO_NETWORK = "network_mode: none"
+_ITS_NETWORK = "network_mode: host"
 
 
 class Scenario(Struct, frozen=True, kw_only=True):
@@ -61,7 +61,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
             order=self.order,
             replicas=replicas or self.replicas,
             configs=_CONFIGS if self.files else "",
-            network="" if self.files else _NO_NETWORK,
+            network="" if self.files else _ITS_NETWORK,
         )
 
 

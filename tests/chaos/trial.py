@@ -1,4 +1,4 @@
-"""One fault tried: a stack of its own, the command with the fault, one more command, the check."""
+"""Faults tried: a stack of its own, the command with the faults, one more command, the check."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from rollout.engine.docker.engine import connect
 from rollout.ledger.ledger import Ledger
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause, MarkKind
-from tests.chaos.faults import Fault, FaultProxy
+from tests.chaos.faults import Fault, FaultProxy, Moment
 from tests.chaos.invariants import Found, added, find, losses
 from tests.chaos.process import Commands, Stuck
 from tests.chaos.scenarios import Scenario
@@ -30,8 +30,8 @@ _TOLD = ("Traceback", "this is a bug")
 
 
 class Tried(Struct, frozen=True, kw_only=True):
-    hits: int
-    """How many faults there were: none where the command did not make that call."""
+    hits: tuple[Moment, ...]
+    """Where there was a fault: nowhere if the command did not make such a call."""
     came_through: bool
     """The command itself did what it was asked to, in spite of the fault."""
     losses: tuple[str, ...]
@@ -97,25 +97,27 @@ class Bench:
         try:
             ran[0] = self._commands.run("-H", proxy.host, *command)
             at_fault = find(self._client, stack)
-            killed = fault is not None and fault.kind.kills and proxy.hits > 0
+            killed = fault is not None and fault.kind.kills and bool(proxy.hits)
             came_through = ran[0].code == scenario.code
             wrong += _words(ran[0], scenario, killed=killed)
+            given_again = False
             if not came_through:
-                second = once_more if again or not killed else ["status", stack, "--wait"]
+                given_again = again or not killed
+                second = once_more if given_again else ["status", stack, "--wait"]
                 ran.append(self._commands.run(*second))
             found = find(self._client, stack)
             for each in ran[1:]:
                 wrong += _second(each, scenario, at_fault, found)
             if again and not scenario.removes and not added(scenario, found):
                 wrong.append("asked for once more, it was not recorded")
-            wrong += losses(scenario, at_fault, found)
+            wrong += losses(scenario, at_fault, found, once_more=given_again)
         except Stuck as stuck:
             came_through, found = False, find(self._client, stack)
             wrong.append(f"a command did not end: {stuck}")
         finally:
             proxy.close()
         return Tried(
-            hits=proxy.hits,
+            hits=tuple(proxy.hits),
             came_through=came_through,
             losses=tuple(wrong),
             evidence="\n".join([*map(str, ran), *found.lines()]) if wrong else "",

@@ -7,6 +7,7 @@ process's id at once, and with its exit code at its end.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -20,6 +21,7 @@ _WARM = ("rollout.engine.docker.engine", "rollout.views.progress.plain", "rollou
 def main() -> None:
     for module in (*_WARM, *(module for module, _ in COMMANDS.values())):
         import_module(module)
+    gc.freeze()
     for line in sys.stdin:
         order = json.loads(line)
         process = os.fork()

@@ -294,6 +294,52 @@ def test_a_container_removed_by_hand_is_made_again(order: Order) -> None:
     assert world.state == "completed"
 
 
+@pytest.mark.parametrize("order", Order, ids=str)
+def test_a_container_removed_by_hand_after_the_update_is_made_again(order: Order) -> None:
+    """Its predecessor is still there, in the slot's history: that was no reason to leave it out."""
+    world = World(spec(2, update=UpdateConfig(order=order))).deploy()
+    world.update(image="v2")
+    world.until_at_rest()
+
+    (removed,) = world.up(1)
+    world.engine.remove_by_hand(removed)
+    world.until_at_rest()
+
+    assert world.images == {1: "v2", 2: "v2"}
+
+
+def test_a_new_task_that_ends_while_its_predecessor_stops_is_restarted() -> None:
+    """The update was completed meanwhile, and what ended last in the slot is the old one."""
+    cadence = UpdateConfig(order=Order.START_FIRST, monitor_s=1)
+    world = World(spec(1, update=cadence), usual=Behaviour(ignores_term=True)).deploy()
+    world.update(image="v2")
+    world.until(lambda: world.state == "completed")
+
+    world.controller_dies()
+    (new,) = (task for task in world.up(1) if task.image == "v2")
+    world.engine.remove_by_hand(new)
+    world.run_for(15.0)
+
+    assert world.images == {1: "v2"}
+
+
+def test_what_a_dead_controller_was_stopping_is_made_again_after_a_rollback_to_it() -> None:
+    """v1 looks well until it is gone; v2, which was then stopped for it, ended after it."""
+    cadence = UpdateConfig(order=Order.START_FIRST, monitor_s=1)
+    service = spec(2, update=cadence, rollback=UpdateConfig(parallelism=2, monitor_s=1))
+    world = World(service, usual=Behaviour(ignores_term=True)).deploy()
+    world.update(image="v2")
+    world.until(lambda: "kill web.1 v1" in world.trace("kill"))
+
+    world.controller_dies()
+    world.rollback()
+    world.until_at_rest()
+    world.run_for(60.0)
+    world.until_at_rest()
+
+    assert world.images == {1: "v1", 2: "v1"}
+
+
 def test_a_rollback_to_what_is_being_stopped_starts_it_again() -> None:
     """v1 was being stopped for v2 when v1 was asked for again: it goes, and another v1 comes."""
     service = spec(1, restart=RestartPolicy(condition=RestartCondition.NONE))

@@ -21,7 +21,11 @@ from tests.schedules.house import Blow, Command, House
 pytestmark = pytest.mark.timeout(1800)
 
 schedules = settings(
-    max_examples=2000 if os.environ.get("ROLLOUT_THOROUGH") else 40,
+    max_examples=int(os.environ["N"])
+    if os.environ.get("N")
+    else 2000
+    if os.environ.get("ROLLOUT_THOROUGH")
+    else 40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
     print_blob=False,
