@@ -56,8 +56,8 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     run: tuple[Task, ...] = ()
     """Tasks of this run that were started, oldest first."""
     last: Task | None = None
-    """What ended last; it need not have been made last (start-first).  Once the update is completed,
-    of the tasks asked for where there is one: their predecessors may have taken long to stop."""
+    """What ended last; it need not have been made last (start-first).  After a completed update,
+    of the tasks asked for, where there is one: predecessors may have taken long to stop."""
     existed: bool = False
     """It was there before this run began, so replacing it is part of the update."""
 
