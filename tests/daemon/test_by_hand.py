@@ -108,6 +108,35 @@ def test_at_rest_the_next_command_puts_it_right(
     assert policy["Name"] == "unless-stopped"
 
 
+def test_paused_at_rest_it_is_not_running_until_it_is_unpaused(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """The next command says so; no second task is made beside it."""
+    rollout("deploy", "-c", _file(tmp_path, image, ["web"], 1), stack)
+    task = _container(client, stack, "web", 1, 1)
+
+    client.pause(task)
+    paused = rollout("status", stack, "--wait", expect=1)
+    client.unpause(task)
+    rollout("status", stack, "--wait")
+
+    assert "0/1 running" in paused.err
+    assert [row["Id"] for row in _rows(client, stack)] == [task]
+
+
+def test_removed_after_an_update_it_is_made_again(
+    tmp_path: Path, stack: str, image: str, client: docker.APIClient
+) -> None:
+    """Though its predecessor is still there, in the slot's history."""
+    rollout("deploy", "-c", _file(tmp_path, image, ["web"], 1), stack)
+    rollout("deploy", "-c", _file(tmp_path, image, ["web"], 2), stack)
+
+    client.remove_container(_container(client, stack, "web", 1, 2), force=True)
+    rollout("status", stack, "--wait")
+
+    assert _running(client, stack) == {"web": [(1, 2)]}
+
+
 def test_in_mid_update_it_still_ends_well(
     tmp_path: Path, stack: str, image: str, client: docker.APIClient
 ) -> None:
