@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
+from rollout.cli.prepare import ensure
 from rollout.cli.recording import record_change
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
@@ -38,6 +39,8 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             refuse_if_held(session, target.stack, following)
         stacks: dict[str, list[str]] = {}
         for target, count in found:
+            wanted_spec = replace(target.newest.spec, replicas=count)
+            ensure(session.engine, [wanted_spec], target.stack)
             record_change(session, target, partial(replace, replicas=count), Cause.SCALE)
             say(following, f"{target.name} scaled to {count}")
             stacks.setdefault(target.stack, []).append(target.service)

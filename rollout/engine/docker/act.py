@@ -20,6 +20,7 @@ from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.names import holder_of, slot_name
 from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
+from rollout.engine.docker.placeholders import asks_for_node
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
 from rollout.model import labels
@@ -61,6 +62,7 @@ class Act:
         """Raises EngineError, and then leaves nothing behind."""
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
+        node = str(self._api.info()["Name"]) if asks_for_node(revision.spec.task) else ""
         after = action.after
         for _ in range(_TRIES):
             task = translate.task_id(revision, slot, after)
@@ -70,6 +72,7 @@ class Act:
                 task,
                 api=self._api.version,
                 namespaces=self._namespaces(revision),
+                node=node,
             )
             result = self._make(made, revision, archives)
             if isinstance(result, _Taken) and not (result.prepared or result.alive):

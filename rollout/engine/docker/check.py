@@ -35,7 +35,7 @@ def check(api: Api, info: Json, spec: ServiceSpec, stack: str) -> tuple[str, ...
         *name_conflicts(api, spec, stack),
         *too_old_for(spec, api.version),
         *misplaced(spec, info),
-        *missing(api, spec),
+        *missing(api, spec, stack),
     )
 
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import contextlib
 
+from msgspec.structs import replace
+
 from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.placeholders import volume_names
 from rollout.errors import ConflictError, EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.spec import Network, ServiceSpec, Volume
@@ -29,7 +32,8 @@ def ensure(api: Api, spec: ServiceSpec, stack: str) -> None:
         if network.name not in _PREDEFINED:
             _ensure_network(api, network, stack)
     for volume in spec.volumes:
-        _ensure_volume(api, volume, stack)
+        for name in volume_names(volume.name, spec, stack):
+            _ensure_volume(api, replace(volume, name=name), stack)
 
 
 def clear(api: Api, stack: str) -> None:
@@ -44,7 +48,7 @@ def clear(api: Api, stack: str) -> None:
                 raise
 
 
-def missing(api: Api, spec: ServiceSpec) -> list[str]:
+def missing(api: Api, spec: ServiceSpec, stack: str) -> list[str]:
     """What is external and not there, each as one line."""
     networks = [
         f"external network {network.name} does not exist"
@@ -52,9 +56,10 @@ def missing(api: Api, spec: ServiceSpec) -> list[str]:
         if network.external and network.name not in _PREDEFINED and not _ids(api, network.name)
     ]
     volumes = [
-        f"external volume {volume.name} does not exist"
+        f"external volume {name} does not exist"
         for volume in spec.volumes
-        if volume.external and not _has_volume(api, volume.name)
+        for name in volume_names(volume.name, spec, stack)
+        if volume.external and not _has_volume(api, name)
     ]
     return networks + volumes
 

@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from rollout.engine.docker.ability import START_INTERVAL
 from rollout.engine.docker.mounts import binds_and_mounts, tmpfs
+from rollout.engine.docker.placeholders import filled
 from rollout.engine.docker.resources import resources
 from rollout.errors import EngineError
 from rollout.model import labels
@@ -81,11 +82,12 @@ def creation(
     *,
     api: tuple[int, ...],
     namespaces: Mapping[str, str],
+    node: str = "",
 ) -> Creation:
-    """`namespaces` says which container `service:NAME` is.  Raises EngineError for what this engine
-    cannot do.
+    """`namespaces` says which container `service:NAME` is, `node` is the engine's host name.
+    Raises EngineError for what this engine cannot do.
     """
-    spec = revision.spec.task
+    spec = filled(revision, slot, task, node)
     networks = _endpoints(spec, revision, slot, api)
     first = next(iter(networks), "")
     at_once = networks if api >= MANY_NETWORKS else {first: networks[first]} if first else {}
