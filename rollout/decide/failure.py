@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from rollout.decide.run import Run
 from rollout.decide.slots import Slot
 from rollout.decide.world import Attempt
+from rollout.model.state import ContainerStatus
 from rollout.model.status import Failure
 from rollout.model.task import Task
 from rollout.model.units import format_duration
@@ -82,8 +83,11 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
     if task.armed:
         # Docker's restart policy is set only once the window is over, so it has passed.
         return None
-    if limit is not None and (now >= limit if ran_at is None else ran_at > limit):
+    held = task.status is ContainerStatus.PAUSED
+    if limit is not None and (now >= limit if ran_at is None or held else ran_at > limit):
         late = f"not running after {format_duration(run.deadline_s)}"
+        if held:
+            late += ": paused by docker pause"
         if task.error:
             late += f": {task.error}"
         return _failure(task, late, limit, deadline=True)

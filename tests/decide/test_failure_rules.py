@@ -8,7 +8,7 @@ import pytest
 
 from rollout.decide.failure import retry_at, too_many
 from rollout.model.spec import UpdateConfig
-from rollout.model.state import MarkKind
+from rollout.model.state import ContainerStatus, MarkKind
 from rollout.model.task import Task
 from tests.decide.given import (
     NOW,
@@ -49,6 +49,10 @@ def reasons(tasks: list[Task], made_for: Any = V2, **fields: Any) -> list[str]:
         (starting(1, V2, ago=60.0), "not running after 1m0s"),
         (starting(1, V2, ago=61.0, error="refused"), "not running after 1m0s: refused"),
         (running(1, V2, ago=70.0, running_since=NOW - 5), "not running after 1m0s"),
+        (
+            running(1, V2, ago=61.0, status=ContainerStatus.PAUSED),
+            "not running after 1m0s: paused by docker pause",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -65,10 +69,20 @@ def test_what_counts(task: Task, reason: str) -> None:
         ready(1, V2),
         ended(1, V2, after=6.0),
         running(1, V2, ago=59.0, running_since=NOW - 5),
+        running(1, V2, ago=59.0, status=ContainerStatus.PAUSED),
         ended(1, V2, armed=True),
         ended(1, V1),
     ],
-    ids=["runs", "starts", "ready", "after its window", "late but in time", "handed over", "old"],
+    ids=[
+        "runs",
+        "starts",
+        "ready",
+        "after its window",
+        "late but in time",
+        "paused",
+        "handed over",
+        "old",
+    ],
 )
 def test_what_does_not_count(task: Task) -> None:
     """What runs, may still run, was watched long enough, or was never this run's."""
