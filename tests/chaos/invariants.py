@@ -7,12 +7,14 @@ holds the stack; a task that ended cannot be brought back by the daemon, one tha
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from docker import APIClient
+from docker.errors import NotFound
 from msgspec import Struct
 
 from rollout.model import labels
@@ -58,10 +60,18 @@ def find(client: APIClient, stack: str) -> Found:
     volumes = client.volumes(filters={"label": f"{labels.STACK}={stack}"})["Volumes"] or []
     networks = client.networks(filters={"label": f"{labels.COMPOSE_PROJECT}={stack}"})
     return Found(
-        tuple(client.inspect_container(row["Id"]) for row in rows),
+        tuple(_inspected(client, (row["Id"] for row in rows))),
         {each["Name"]: each["Labels"] for each in volumes if labels.RECORD in each["Labels"]},
         tuple(each["Name"] for each in networks),
     )
+
+
+def _inspected(client: APIClient, ids: Iterable[str]) -> Iterator[Json]:
+    """What the engine says of each that is still there: a removal may be under way, asked for by a
+    command killed since."""
+    for each in ids:
+        with contextlib.suppress(NotFound):
+            yield client.inspect_container(each)
 
 
 def added(scenario: Scenario, found: Found) -> tuple[str, ...]:

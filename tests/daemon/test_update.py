@@ -173,7 +173,7 @@ def test_at_least_ten_revisions_are_kept(tmp_path: Path, stack: str, image: str)
 def test_what_compose_made_is_taken_over(
     tmp_path: Path, stack: str, image: str, client: docker.APIClient
 ) -> None:
-    """Its container is the old task of the first rollout: replaced, not joined by another."""
+    """Its container, which bears no revision, is an old task: replaced, not joined by another."""
     project = {
         "com.docker.compose.project": stack,
         "com.docker.compose.service": "web",
@@ -189,8 +189,8 @@ def test_what_compose_made_is_taken_over(
 
     (died,) = seen.of("die")
     assert died.container == made
-    assert _first(seen, "create", 1, 1).at < died.at < _first(seen, "start", 1, 1).at
-    assert [t["revision"] for t in rollout("ps", stack, "--format", "json").json] == [1, 0, 1]
+    assert _first(seen, "create", 1, 2).at < died.at < _first(seen, "start", 1, 2).at
+    assert [t["revision"] for t in rollout("ps", stack, "--format", "json").json] == [2, 0, 2]
 
 
 def test_stop_grace_and_signal_are_the_old_tasks_own(
