@@ -96,6 +96,7 @@ def _wake_at(view: View) -> float | None:
     if not view.unwatched:
         times += [repair.arm_at(view, slot, task) for slot in view.slots for task in slot.tasks]
     if goes_on:
+        times += [task.stop_ends_at for task in view.world.tasks]
         times += [view.complete_at]
         if view.batch.candidates:
             times += [view.batch.open_at]

@@ -116,7 +116,7 @@ def _killed_at(view: View) -> Iterator[float]:
     for slot in view.slots:
         for task in slot.tasks:
             since = view.world.busy.get(("task", task.container_id))
-            if since is not None and task.container_id in view.world.leaving:
+            if since is not None and task.container_id in view.leaving:
                 yield since + task.stop_grace_s
 
 

@@ -78,7 +78,7 @@ def is_through(view: View) -> bool:
         return False
     if view.batch.candidates and next_batch(view):
         return False
-    if view.world.leaving and any(_is_leaving(view, slot) for slot in view.slots):
+    if view.leaving and any(_is_leaving(view, slot) for slot in view.slots):
         return False
     return all(_is_settled(view, slot) for slot in view.slots)
 
@@ -86,7 +86,7 @@ def is_through(view: View) -> bool:
 def _is_leaving(view: View, slot: Slot) -> bool:
     """All that is up in it is being stopped: for a number of replicas, say, that was taken back."""
     beside = slot.bucket is Bucket.OVERLAP
-    return not beside and any(task.container_id in view.world.leaving for task in slot.old)
+    return not beside and any(task.container_id in view.leaving for task in slot.old)
 
 
 def _is_settled(view: View, slot: Slot) -> bool:
@@ -118,7 +118,7 @@ def _left_behind(view: View) -> tuple[Slot, ...]:
 
 def _stays(view: View, slot: Slot) -> bool:
     """An old task of it is up, and not being stopped."""
-    return any(task.container_id not in view.world.leaving for task in slot.old)
+    return any(task.container_id not in view.leaving for task in slot.old)
 
 
 def _note(view: View, kind: MarkKind, message: str, failure: Failure) -> Note:

@@ -35,6 +35,8 @@ class View(Struct, frozen=True, kw_only=True):
     """Slots whose next task could not be made Ready, since this run began."""
     failures: tuple[Failure, ...]
     batch: Batch
+    leaving: frozenset[str]
+    """Container ids of the tasks that are being stopped, whoever asked for that."""
 
     @property
     def now(self) -> float:
@@ -100,13 +102,14 @@ class View(Struct, frozen=True, kw_only=True):
         """Every task that runs well and is to stay up, of any definition."""
         for slot in (*self.slots, *self.extra):
             for task in slot.tasks:
-                if task.running and task.container_id not in self.world.leaving:
+                if task.running and task.container_id not in self.leaving:
                     yield task
 
 
 def view_of(world: World) -> View:
     run = run_of(world.revisions, world.deadline_s, world.came_up_at)
-    found = slots_of(world.tasks, run, world.leaving)
+    leaving = world.leaving | frozenset(_stopped_by_others(world, run))
+    found = slots_of(world.tasks, run, leaving)
     wanted, extra = _choose(found, run)
     attempts = {
         each.slot: _in_this_run(each, run)
@@ -133,7 +136,22 @@ def view_of(world: World) -> View:
         attempts=attempts,
         failures=failures,
         batch=batch_of(wanted, members, run, world.now, world.busy, ours, failures),
+        leaving=leaving,
     )
+
+
+def _stopped_by_others(world: World, run: Run) -> Iterator[str]:
+    """Tasks that made room for what was asked for before, until that was taken back, and whoever
+    was stopping them died: they will be gone, though they have the definition asked for now.
+
+    At rest nobody knows why a task was asked to end: it may be coming back (`docker restart`).
+    """
+    if run.paused or run.finished:
+        return
+    for task in world.tasks:
+        ends_at = task.stop_ends_at
+        if ends_at is not None and world.now < ends_at and task.revision < run.first:
+            yield task.container_id
 
 
 def _in_this_run(attempt: Attempt, run: Run) -> Attempt:

@@ -34,7 +34,7 @@ class World(Struct, frozen=True, kw_only=True):
     busy: Mapping[tuple[str, object], float] = {}
     """What is being done now (`target_of` the action) → since when."""
     leaving: frozenset[str] = frozenset()
-    """Container ids of the tasks that are being stopped now: up still, and yet to be replaced."""
+    """Container ids of the tasks that we are stopping now: up still, and yet to be replaced."""
     came_up_at: float = 0.0
     """When the engine last began with nothing running; what ended before may have ended with it."""
     attempts: tuple[Attempt, ...] = ()

@@ -44,6 +44,8 @@ class Task(Struct, frozen=True, kw_only=True):
     """Whether Docker's restart policy is set: the sign that it has passed its monitor window."""
     stop_grace_s: float = 10.0
     stop_signal: str = ""
+    stop_ends_at: float | None = None
+    """It was asked to end, by whoever, and is up still: by then it is down, or will not be."""
     ports: tuple[str, ...] = ()
     """As `docker ps` writes them: `0.0.0.0:8000->80/tcp`."""
     spec: str = ""

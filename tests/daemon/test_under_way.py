@@ -123,6 +123,38 @@ def test_a_killed_command_is_succeeded_by_the_next(tmp_path: Path, stack: str, i
     assert status["state"] == "completed"
 
 
+def test_a_task_that_a_killed_command_was_stopping_does_not_count(
+    tmp_path: Path, stack: str, image: str
+) -> None:
+    """What is rolled back to seems to run still, and is about to be killed: no success before its
+    successor runs."""
+    file = """
+        services:
+          web:
+            image: {image}
+            environment: {{STUBBORN: "1", VERSION: "{version}"}}
+            stop_grace_period: 5s
+            deploy: {{restart_policy: {{condition: none}}, update_config: {{monitor: 100ms}}}}
+    """
+    rollout("deploy", "-c", compose_file(tmp_path, file.format(image=image, version=1)), stack)
+
+    with witness(stack) as seen:
+        newer = compose_file(tmp_path, file.format(image=image, version=2))
+        update = start("deploy", "-c", newer, stack)
+        seen.wait_for(lambda: seen.of("kill", revision=1))
+        update.kill()
+        update.communicate()
+        rollout("rollback", f"{stack}_web")
+
+    assert [e.revision for e in seen.of("die")] == [1]
+    (task,) = (
+        each
+        for each in rollout("ps", stack, "--format", "json").json
+        if each["current_state"] == "running"
+    )
+    assert task["revision"] == 3
+
+
 def test_pause_holds_and_resume_goes_on(tmp_path: Path, stack: str, image: str) -> None:
     """The waiting command ends with exit 3 when another one pauses the update."""
     rollout("deploy", "-c", _file(tmp_path, image, 1), stack)

@@ -125,6 +125,20 @@ def test_a_task_being_stopped_is_not_what_is_wanted() -> None:
     assert view.slots[0].old == (task,)
 
 
+def test_a_task_that_somebody_else_was_stopping_is_not_what_is_wanted() -> None:
+    """Whoever stopped it, for a definition that was taken back, may be dead: it ends all the same.
+    What the run itself has started stays what it is (`docker restart`), and so does all at rest."""
+    back = revision(3, "v1")
+    before, of_run = running(1, V1, stop_ends_at=NOW + 5), running(1, back, stop_ends_at=NOW + 5)
+    outlived = running(1, V1, stop_ends_at=NOW)
+    completed = revision(3, "v1", marks=(mark(MarkKind.COMPLETED, ago=1),))
+
+    assert seen([V1, V2, back], [before]).slots[0].bucket is Bucket.DIRTY
+    assert seen([V1, V2, back], [of_run]).slots[0].bucket is Bucket.UPDATED
+    assert seen([V1, V2, back], [outlived]).slots[0].bucket is Bucket.UPDATED
+    assert seen([V1, V2, completed], [before]).slots[0].bucket is Bucket.UPDATED
+
+
 def test_a_ready_task_of_an_earlier_run_is_stale() -> None:
     """Started, it would not be judged by the run that is on now."""
     again = revision(4, "v2")

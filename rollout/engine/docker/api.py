@@ -228,10 +228,18 @@ class Api:
         lost = None if follow else (lambda error: translate(error, doing, self._endpoint))
         return Stream(parts, answer, lost)
 
-    def events(self, filters: Mapping[str, list[str]]) -> Stream[Json]:
+    def events(
+        self, filters: Mapping[str, list[str]], *, since: float, until: float | None = None
+    ) -> Stream[Json]:
         """Ends without a word when the connection is lost, or silent for as long as a call may be,
-        since a stalled stream looks like a quiet one: look again then."""
-        query = {"filters": json.dumps(filters)}
+        since a stalled stream looks like a quiet one: look again then.
+
+        `since` and `until` are on the engine's clock; it remembers its last 256 events.  Without
+        `until` the stream goes on with what happens from now on.
+        """
+        query = {"filters": json.dumps(filters), "since": f"{since:.9f}"}
+        if until is not None:
+            query["until"] = f"{until:.9f}"
         answer = self._do(
             "watch events",
             lambda: self._send("GET", "/events", params=query, stream=True),

@@ -142,7 +142,7 @@ class DockerEngine:
         return tuple(left_out(spec, self._api.version))
 
     def watch(self, stack: str | None, wake: Callable[[], None]) -> EventWatch:
-        return EventWatch(self._api, self._look, stack, wake)
+        return EventWatch(self._api, self._look, self.now, stack, wake)
 
     def logs(
         self,

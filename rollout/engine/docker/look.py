@@ -22,6 +22,7 @@ from rollout.engine.docker.observe import (
     is_task,
     parse_time,
     task_of,
+    with_signal,
 )
 from rollout.errors import NotFoundError
 from rollout.model import labels
@@ -51,6 +52,7 @@ class Look:
         self._watch_changes = 0
         self._last: dict[str, tuple[Task, ...]] = {}
         self._came_up: float | None = None
+        self._signals: dict[str, tuple[str, float]] = {}
 
     def tasks(self, stack: str) -> tuple[Task, ...]:
         """Sorted by service, slot and creation."""
@@ -63,7 +65,8 @@ class Look:
                 continue
             with self._lock:
                 task, self._seen[row["Id"]] = task_of(row, raw, self._seen.get(row["Id"], Seen()))
-            tasks.append(task)
+                signal = self._signals.get(row["Id"])
+            tasks.append(with_signal(task, *signal) if signal else task)
         tasks.sort(key=lambda task: (task.service, task.slot, task.created_at, task.id))
         self._forget(stack, tuple(tasks))
         return tuple(tasks)
@@ -119,6 +122,14 @@ class Look:
         with self._lock:
             if not self._last.get(stack, ()):
                 self._last.pop(stack, None)
+
+    def signalled(self, container: str, event: str, about: Json, at: float) -> None:
+        """An event of a container: `kill` with its signal, or another."""
+        with self._lock:
+            if event == "kill":
+                self._signals[container] = (str(about.get("signal", "")), at)
+            elif event == "die":
+                self._signals.pop(container, None)
 
     def changed(self, container: str) -> None:
         with self._lock:

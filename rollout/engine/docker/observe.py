@@ -11,6 +11,7 @@ seen earlier of the same start is carried along in `Seen` and wins.
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rollout.engine.docker.faults import one_line, plain
 from rollout.model import labels
@@ -33,6 +35,13 @@ Json = dict[str, Any]
 HALF_MADE = ".preparing"
 """The end of a container's name until its networks and files are in place."""
 
+_SIGKILL = "9"
+_KILL_S = 5.0
+"""How long the engine may take to end what has outlived its grace."""
+_REAL_TIME = re.compile(r"(RTMIN|RTMAX)([+-][0-9]+)?")
+_REAL_TIME_FROM = {"RTMIN": 34, "RTMAX": 64}
+_OF_LINUX = {"USR1": 10, "USR2": 12}
+"""Engines run on Linux; whoever asks may not."""
 _KEPT_PROBES = 5
 _DEFAULT_RETRIES = 3
 _STATUS_HEALTH = re.compile(r"\((healthy|unhealthy|health: starting|Paused)\)")
@@ -119,6 +128,25 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         spec=spec,
     )
     return task, now_seen
+
+
+def with_signal(task: Task, number: str, at: float) -> Task:
+    """A task to which a signal was sent; only its stop signal and SIGKILL ask it to end."""
+    ends = number in (_SIGKILL, signal_number(task.stop_signal or "SIGTERM"))
+    if not ends or not task.alive or at < (task.started_at or 0.0):
+        return task
+    return replace(task, stop_ends_at=at + task.stop_grace_s + _KILL_S)
+
+
+def signal_number(name: str) -> str:
+    """`SIGTERM`, `term`, `15`, `RTMIN+3` → `15`, `37`; empty for what is no signal."""
+    name = name.upper().removeprefix("SIG")
+    if name.isascii() and name.isdigit():
+        return str(int(name))
+    if (real_time := _REAL_TIME.fullmatch(name)) is not None:
+        return str(_REAL_TIME_FROM[real_time[1]] + int(real_time[2] or 0))
+    known = _OF_LINUX.get(name) or signal.Signals.__members__.get(f"SIG{name}")
+    return "" if known is None else str(int(known))
 
 
 def has_healthcheck(config: Json) -> bool:

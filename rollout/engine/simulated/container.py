@@ -26,6 +26,7 @@ _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 60.0
 _GOOD_RUN_S: Final = 10.0
 _NO_RESTART: Final = RestartPolicy(condition=RestartCondition.NONE)
+_KILL_S: Final = 5.0
 _KILLED: Final = 137
 _TERMINATED: Final = 143
 _NOT_STARTED: Final = 128
@@ -68,6 +69,7 @@ class Container:
         self._oom_killed = False
         self._restarts = 0
         self._policy = _NO_RESTART
+        self._asked_to_stop_at: float | None = None
         self._pause_s = _FIRST_PAUSE_S
         self._plans: list[Timer] = []
         self._seen: Task | None = None
@@ -97,6 +99,7 @@ class Container:
         self._cancel_plans()
         self.status = ContainerStatus.RUNNING
         self._started_at, self._finished_at, self._exit_code = now, None, None
+        self._asked_to_stop_at = None
         self._unhealthy_since, self.error, self._oom_killed = None, "", False
         self._health = Health.STARTING if self.has_healthcheck else Health.NONE
         self._running_since = None if self.has_healthcheck else now
@@ -123,7 +126,8 @@ class Container:
                 self._end(code, by_itself=False)
             done()
 
-        self._tell(self, "kill")
+        self._asked_to_stop_at = self._clock.now()
+        self._changed("kill")
         after = self.behaviour.stop_s if willing else patience
         self._clock.call_at(self._clock.now() + after, stopped)
 
@@ -184,8 +188,14 @@ class Container:
             armed=self._policy.condition is not RestartCondition.NONE,
             stop_grace_s=spec.task.stop_grace_s,
             stop_signal=spec.task.stop_signal,
+            stop_ends_at=self._stop_ends_at(),
             spec=self._label,
         )
+
+    def _stop_ends_at(self) -> float | None:
+        if self._asked_to_stop_at is None or not self.alive:
+            return None
+        return self._asked_to_stop_at + self.revision.spec.task.stop_grace_s + _KILL_S
 
     def _plan(self, after_s: float | None, happens: Callable[[], None]) -> None:
         if after_s is not None:

@@ -93,6 +93,7 @@ def test_a_silent_engine_ends_every_call(
 ) -> None:
     """Streams included: nothing waits for ever."""
     task = started(hasty, revision(stack, service(image)))
+    hasty.now()
     calls: dict[str, Callable[[], object]] = {
         "list containers": lambda: hasty.observe(stack),
         "list volumes": lambda: hasty.store.list(stack),

@@ -13,6 +13,7 @@ from rollout.engine.docker.observe import (
     is_task,
     name_of,
     parse_time,
+    signal_number,
     task_of,
 )
 from rollout.model.canonical import canonical, task_digest
@@ -303,3 +304,23 @@ def test_a_fingerprint_has_no_age() -> None:
         _row(Names=["/renamed"]),
     ]
     assert len({base, *map(fingerprint, others)}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("SIGTERM", "15"),
+        ("quit", "3"),
+        ("SIGUSR1", "10"),
+        ("28", "28"),
+        ("SIGRTMIN+3", "37"),
+        ("RTMAX-2", "62"),
+        ("RTMIN+", ""),
+        ("SIG", ""),
+        ("_DFL", ""),
+        ("SIGSIGTERM", ""),
+    ],
+)
+def test_signals_by_name_and_number(name: str, number: str) -> None:
+    """As images and files write them; what is none asks nobody to end."""
+    assert signal_number(name) == number

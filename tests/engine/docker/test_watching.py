@@ -119,6 +119,31 @@ def test_records_wake_and_others_do_not(engine: DockerEngine, stack: str) -> Non
         watch.close()
 
 
+def test_who_was_asked_to_end_is_known(engine: DockerEngine, stack: str, image: str) -> None:
+    """By a stop that was asked for before anybody watched; not by a signal that means another
+    thing, nor once it is down."""
+    spec = service(image, stop_grace_s=3.0, environment={"STUBBORN": "1"})
+    task = started(engine, revision(stack, spec))
+    raw = docker.APIClient()
+    raw.kill(task.container_id, "SIGHUP")
+    engine.watch(stack, lambda: None).close()
+    assert again(engine, task).stop_ends_at is None
+    stopping = threading.Thread(target=raw.stop, args=[task.container_id, 3])
+    stopping.start()
+    kills = raw.events(since=1, decode=True, filters={"container": task.container_id})
+    asked = next(
+        e for e in kills if e["Action"] == "kill" and e["Actor"]["Attributes"]["signal"] == "15"
+    )
+
+    watch = engine.watch(stack, lambda: None)
+    ends_at = eventually(lambda: again(engine, task).stop_ends_at)
+
+    assert 3.0 <= ends_at - asked["timeNano"] / 1e9 <= 10.0
+    stopping.join()
+    assert eventually(lambda: again(engine, task)).stop_ends_at is None
+    watch.close()
+
+
 def test_closing_a_watch_is_prompt(engine: DockerEngine) -> None:
     before = threading.active_count()
     watch = engine.watch(None, lambda: None)
