@@ -9,7 +9,7 @@ JOBS ?= 4
 TIMED := tests/conformance/test_conformance_on_docker.py
 
 .DEFAULT_GOAL := help
-.PHONY: help install engine images demo demo-down test check test-engines conformance departures chaos soak bench lock clean
+.PHONY: help install engine images demo demo-down test check test-engines engine-tests conformance departures chaos soak bench lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -46,7 +46,11 @@ test: images ## everything: check, and all tests on a real engine
 	@$(BIN)/python -m pytest -q $(TIMED)
 
 test-engines: images ## all tests on a real engine once more, on a newer one beside it (Debian trixie's)
-	@compose/setup/other-engine.sh trixie $(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m docker
+	@compose/setup/other-engine.sh trixie $(MAKE) -s engine-tests
+
+engine-tests:
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m docker --ignore $(TIMED)
+	@$(BIN)/python -m pytest -q $(TIMED)
 
 soak: images ## 200 updates in a row: nothing grows
 	@$(BIN)/python -m tests.soak 200

@@ -32,6 +32,5 @@ def check(engine: Engine, specs: Collection[ServiceSpec], stack: str) -> None:
 
 
 def ensure(engine: Engine, specs: Iterable[ServiceSpec], stack: str) -> None:
-    """Make the networks and volumes that services need."""
-    for spec in specs:
-        engine.ensure(spec, stack)
+    """Make the networks and volumes that services need; say what is there with other settings."""
+    warn(list(dict.fromkeys(line for spec in specs for line in engine.ensure(spec, stack))))

@@ -143,8 +143,9 @@ class Engine(Protocol):
         """One step.  Safe to repeat: what is done already is no error.  Raises EngineError."""
         ...
 
-    def ensure(self, spec: ServiceSpec, stack: str) -> None:
-        """Create the networks and volumes that a service needs and that are not there yet."""
+    def ensure(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+        """Create the networks and volumes that a service needs and that are not there yet; the
+        result is those that are there with other settings, one line each."""
         ...
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:

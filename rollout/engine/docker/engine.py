@@ -123,8 +123,8 @@ class DockerEngine:
             case Arm():
                 self._act.arm(action)
 
-    def ensure(self, spec: ServiceSpec, stack: str) -> None:
-        ensure(self._api, spec, stack)
+    def ensure(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+        return ensure(self._api, spec, stack)
 
     def sweep(self, stack: str) -> None:
         self._act.sweep(stack)

@@ -7,6 +7,7 @@ unique by name in Docker: of two made at the same moment, the one with the lower
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator
 
 from msgspec.structs import replace
 
@@ -26,14 +27,20 @@ _POOL = {
 _BUSY = (403, 409)
 
 
-def ensure(api: Api, spec: ServiceSpec, stack: str) -> None:
-    """Raises NotFoundError where something external is missing."""
+def ensure(api: Api, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+    """The result is what was there already with other settings, one line each: it stays as it is.
+    Which settings is said, not what they are: options may hold passwords.
+
+    Raises NotFoundError where something external is missing.
+    """
+    found = []
     for network in spec.networks:
         if network.name not in _PREDEFINED:
-            _ensure_network(api, network, stack)
+            found += _ensure_network(api, network, stack)
     for volume in spec.volumes:
         for name in volume_names(volume.name, spec, stack):
-            _ensure_volume(api, replace(volume, name=name), stack)
+            found += _ensure_volume(api, replace(volume, name=name), stack)
+    return tuple(found)
 
 
 def clear(api: Api, stack: str) -> None:
@@ -64,22 +71,52 @@ def missing(api: Api, spec: ServiceSpec, stack: str) -> list[str]:
     return networks + volumes
 
 
-def _ensure_network(api: Api, network: Network, stack: str) -> None:
-    if _ids(api, network.name):
-        return
+def _ensure_network(api: Api, network: Network, stack: str) -> list[str]:
+    there = _networks(api, network.name)
+    config = network_config(network, stack)
+    if there:
+        other = [] if network.external else list(_network_settings(config, there[0]))
+        return _stays(f"network {network.name}", f"docker network rm {network.name}", other)
     if network.external:
         raise NotFoundError(
             f"external network {network.name} does not exist",
             hint=f"create it: docker network create {network.name}",
         )
     try:
-        made = api.create_network(network_config(network, stack))
+        made = api.create_network(config)
     except ConflictError:
-        return
+        return []
     first = min(_ids(api, network.name), default=made)
     if made != first:
         with contextlib.suppress(EngineError):  # in use already: then it is the one that stays
             api.remove_network(made)
+    return []
+
+
+def _network_settings(config: Json, there: Json) -> Iterator[str]:
+    """In which of the file's keys a network differs; what the file leaves open is not compared."""
+    for key, wanted, has in (
+        ("driver", config["Driver"], there.get("Driver")),
+        ("internal", config["Internal"], there.get("Internal")),
+        ("attachable", config["Attachable"], there.get("Attachable")),
+        ("enable_ipv6", config["EnableIPv6"], there.get("EnableIPv6")),
+    ):
+        if wanted != has:
+            yield key
+    if not config["Options"].items() <= (there.get("Options") or {}).items():
+        yield "driver_opts"
+    pools = (there.get("IPAM") or {}).get("Config") or []
+    for wanted in config["IPAM"].get("Config", ()):
+        if not any(wanted.items() <= pool.items() for pool in pools):
+            yield "ipam"
+            return
+
+
+def _stays(what: str, removal: str, other: list[str]) -> list[str]:
+    if not other:
+        return []
+    keys = ", ".join(other)
+    return [f"{what} is there with another {keys}, and stays so; `{removal}` when nothing uses it"]
 
 
 def network_config(network: Network, stack: str) -> Json:
@@ -111,15 +148,15 @@ def network_config(network: Network, stack: str) -> Json:
     }
 
 
-def _ensure_volume(api: Api, volume: Volume, stack: str) -> None:
+def _ensure_volume(api: Api, volume: Volume, stack: str) -> list[str]:
     if volume.external:
         if not _has_volume(api, volume.name):
             raise NotFoundError(
                 f"external volume {volume.name} does not exist",
                 hint=f"create it: docker volume create {volume.name}",
             )
-        return
-    api.create_volume(
+        return []
+    there = api.create_volume(
         {
             "Name": volume.name,
             "Driver": volume.driver or "local",
@@ -132,11 +169,19 @@ def _ensure_volume(api: Api, volume: Volume, stack: str) -> None:
             },
         }
     )
+    other = [] if there.get("Driver") == (volume.driver or "local") else ["driver"]
+    if (there.get("Options") or {}) != volume.driver_opts:
+        other.append("driver_opts")
+    return _stays(f"volume {volume.name}", f"docker volume rm {volume.name}", other)
+
+
+def _networks(api: Api, name: str) -> list[Json]:
+    """The engine's filter finds parts of names too."""
+    return [each for each in api.networks(name=[name]) if each["Name"] == name]
 
 
 def _ids(api: Api, network: str) -> list[str]:
-    """The engine's filter finds parts of names too."""
-    return [str(each["Id"]) for each in api.networks(name=[network]) if each["Name"] == network]
+    return [str(each["Id"]) for each in _networks(api, network)]
 
 
 def _has_volume(api: Api, volume: str) -> bool:

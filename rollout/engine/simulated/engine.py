@@ -265,7 +265,8 @@ class SimulatedEngine:
 
     # -- the rest of the protocol
 
-    def ensure(self, spec: ServiceSpec, stack: str) -> None: ...
+    def ensure(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+        return ()
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         return Image(reference=image)
