@@ -63,6 +63,10 @@ def test_a_key_is_honoured(
     task = prepared(engine, revision(name, spec))
 
     shown = client.inspect_container(task.container_id)
+    for endpoint in shown["NetworkSettings"]["Networks"].values():
+        # Engines before 27 have the container's own id among them.
+        aliases = [each for each in endpoint["Aliases"] or [] if each != shown["Id"][:12]]
+        endpoint["Aliases"] = aliases or None
     found = {**place, "{service}": service}
     _has(shown, json.loads(_filled(json.dumps(case.wanted), found)), "")
 

@@ -19,7 +19,13 @@ from rollout.engine.docker.images import Images
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.names import holder_of, slot_name
-from rollout.engine.docker.observe import HALF_MADE, name_of, parse_time, spec_of
+from rollout.engine.docker.observe import (
+    HALF_MADE,
+    has_failed_to_start,
+    name_of,
+    parse_time,
+    spec_of,
+)
 from rollout.engine.docker.placeholders import asks_for_node
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, NotFoundError
@@ -197,7 +203,7 @@ class Act:
             # Somebody else's, who knows why: it keeps its name, the task gets another id.
             return _Taken(raw["Id"], prepared=False, alive=False)
         state = raw["State"]
-        fresh = state["Status"] == "created" and not (state.get("ExitCode") or state.get("Error"))
+        fresh = state["Status"] == "created" and not has_failed_to_start(state)
         alive = state["Status"] in ("running", "paused", "restarting")
         return _Taken(raw["Id"], fresh, alive)
 

@@ -35,6 +35,7 @@ Json = dict[str, Any]
 HALF_MADE = ".preparing"
 """The end of a container's name until its networks and files are in place."""
 
+_GIVEN_UP = "context canceled"
 _SIGKILL = "9"
 _KILL_S = 5.0
 """How long the engine may take to end what has outlived its grace."""
@@ -93,9 +94,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
     now_seen = _carried(state, config, checked, seen)
     health = _health(state, now_seen) if checked else Health.NONE
     spec = sys.intern(mine.get(labels.SPEC, ""))
-    failed_start = status is ContainerStatus.CREATED and bool(
-        state.get("ExitCode") or state.get("Error")
-    )
+    failed_start = has_failed_to_start(state)
     ended = status in (ContainerStatus.EXITED, ContainerStatus.DEAD) or failed_start
     task = Task(
         id=mine.get(labels.TASK) or inspected["Id"][:25],
@@ -136,6 +135,13 @@ def with_signal(task: Task, number: str, at: float) -> Task:
     if not ends or not task.alive or at < (task.started_at or 0.0):
         return task
     return replace(task, stop_ends_at=at + task.stop_grace_s + _KILL_S)
+
+
+def has_failed_to_start(state: Json) -> bool:
+    """Created still, though somebody tried to start it.  Not where whoever asked was gone before it
+    was done: newer engines (25) give up then, and it can be started as if nobody had tried."""
+    failed = state["Status"] == "created" and bool(state.get("ExitCode") or state.get("Error"))
+    return failed and _GIVEN_UP not in (state.get("Error") or "")
 
 
 def signal_number(name: str) -> str:
@@ -254,7 +260,8 @@ def _error(state: Json, spec: str, *, failed: bool, probed: bool) -> str:
 
 
 def _said(state: Json, *, failed: bool, probed: bool) -> str:
-    if said := plain(state.get("Error") or ""):
+    said = plain(state.get("Error") or "")
+    if said and _GIVEN_UP not in said:
         return said
     if failed:
         return f"could not be started: exit code {state.get('ExitCode')}"

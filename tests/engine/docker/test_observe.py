@@ -306,6 +306,16 @@ def test_a_fingerprint_has_no_age() -> None:
     assert len({base, *map(fingerprint, others)}) == len(others) + 1
 
 
+def test_a_start_that_was_given_up_has_not_failed() -> None:
+    """Whoever asked for it was killed: an engine of today leaves the task Ready, with an error."""
+    said = "failed to create task for container: context canceled"
+
+    task = _task(_row(State="created"), StartedAt=NEVER, ExitCode=128, Error=said)
+
+    assert task.prepared
+    assert (task.error, task.exit_code, task.finished_at) == ("", None, None)
+
+
 @pytest.mark.parametrize(
     ("name", "number"),
     [
