@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 JOBS ?= 4
+# Whose Docker engine `make test-engines` takes: trixie has 26.1, sid the newest.
+SUITE ?= trixie
 # Compares times on a real engine, so it has the machine to itself.
 TIMED := tests/conformance/test_conformance_on_docker.py
 
@@ -45,8 +47,8 @@ test: images ## everything: check, and all tests on a real engine
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup --ignore $(TIMED)
 	@$(BIN)/python -m pytest -q $(TIMED)
 
-test-engines: images ## all tests on a real engine once more, on a newer one beside it (Debian trixie's)
-	@compose/setup/other-engine.sh trixie $(MAKE) -s engine-tests
+test-engines: images ## all tests on a real engine once more, on a newer one beside it (SUITE of Debian)
+	@compose/setup/other-engine.sh $(SUITE) $(MAKE) -s engine-tests
 
 engine-tests:
 	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadgroup -m docker --ignore $(TIMED)

@@ -84,7 +84,8 @@ def scenarios() -> Iterator[Scenario]:
         yield Scenario(
             name="automatic-rollback",
             order=order,
-            command=("update", "{service}", "--args", "false"),
+            # A machine at its limits may take half a second to say that a task has ended.
+            command=("update", "{service}", "--args", "false", "--update-monitor", "3s"),
             code=4,
             after=(("update", "auto-rollback"), ("update", "auto-rollback") * 2),
         )
