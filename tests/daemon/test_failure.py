@@ -158,7 +158,7 @@ def test_continue_keeps_the_last_task_that_runs(tmp_path: Path, stack: str, imag
         stack,
         image,
         BAD,
-        "monitor: 500ms, failure_action: continue, delay: 600ms",
+        "monitor: 2s, failure_action: continue, delay: 600ms",
         expect=3,
     )
 
@@ -195,7 +195,7 @@ def test_a_first_deployment_that_does_not_stay_up_is_no_success(
     tmp_path: Path, stack: str, image: str
 ) -> None:
     """There is nothing to go back to; the exit code says so all the same."""
-    said = _deploy(tmp_path, stack, image, BAD, replicas=2, expect=1)
+    said = _deploy(tmp_path, stack, image, BAD, "monitor: 3s", replicas=2, expect=1)
 
     assert "exited 3" in said
     assert rollout("inspect", f"{stack}_web").json["update_status"] is None

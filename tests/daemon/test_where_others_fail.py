@@ -30,6 +30,7 @@ class Web:
         self.stack = stack
         self.name = f"{stack}_web"
         self.image = image
+        self.rollback = "monitor: 100ms"
         self.more = ""
         """Further lines of the service, and of the file."""
 
@@ -54,7 +55,7 @@ services:
       replicas: {replicas}
       restart_policy: {{condition: none}}
       update_config: {{{update}}}
-      rollback_config: {{parallelism: 0, monitor: 100ms}}
+      rollback_config: {{parallelism: 0, {self.rollback}}}
 {self.more}
 volumes: {{shared: }}
 """
@@ -301,6 +302,7 @@ def test_the_content_of_a_config_alone_is_a_change(web: Web) -> None:
 
 def test_a_rollback_that_fails_is_paused_and_says_what_to_do(web: Web) -> None:
     """It never loops: the old definition runs once only, and has gone bad meanwhile."""
+    web.rollback = "monitor: 3s"
     web.more = _command("mkdir /shared/once || exit 7")
     web.deploy({"V": "1"}, replicas=1)
     web.more = ""

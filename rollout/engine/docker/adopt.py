@@ -28,6 +28,7 @@ _MOST_BYTES = 1_000_000
 _MOST_FILES = 1000
 """How many that a container has written itself are looked at."""
 _ADDED = 1
+_ROUNDED_S = 0.5
 _NO_FILE = 0x8F280000
 """Go's bits of whatever is no regular file."""
 
@@ -138,8 +139,8 @@ def _put_in(
 ) -> tuple[tuple[FileMount, ...], dict[str, bytes]]:
     """Configs and secrets that Compose has copied in between creation and start.
 
-    It gives them a time of whole seconds; a file that the container itself has written has
-    nanoseconds, and comes later.
+    It gives them a time of whole seconds, rounded down or to the nearest; a file that the container
+    itself has written has nanoseconds, and comes later.
     """
     container, mounted = inspected["Id"], {mount.target for mount in task.mounts}
     created = parse_time(inspected["Created"]) or 0.0
@@ -150,7 +151,7 @@ def _put_in(
     contents: dict[str, bytes] = {}
     for path in [each for each in added if each not in folders | mounted][:_MOST_FILES]:
         at = _whole_second(api, container, path)
-        if at is not None and math.floor(created) <= at <= started:
+        if at is not None and math.floor(created) <= at <= started + _ROUNDED_S:
             member, content = _read(api, container, path)
             digest = hashlib.sha256(content).hexdigest()
             contents[digest] = content

@@ -20,7 +20,8 @@ from rollout.engine.docker.transport import (
 )
 from rollout.errors import EngineError, EngineUnavailableError
 
-NEWEST = "1.45"
+NEWEST = "1.51"
+"""Docker 28.5, the newest that all tests have been run on."""
 OLDEST = "1.40"
 """Docker 19.03."""
 

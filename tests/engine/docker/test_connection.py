@@ -360,7 +360,7 @@ def test_no_ssh_at_all(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "agreed"), [("1.41", "1.41"), ("1.45", "1.45"), ("1.52", "1.45"), ("1.40", "1.40")]
+    ("theirs", "agreed"), [("1.41", "1.41"), ("1.45", "1.45"), ("1.52", "1.51"), ("1.40", "1.40")]
 )
 def test_the_lower_of_two_versions(theirs: str, agreed: str) -> None:
     assert connecting.negotiated(theirs, Endpoint(host="unix:///x")) == agreed
