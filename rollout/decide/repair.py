@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
+from rollout.decide.batch import proven_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import prepare
 from rollout.decide.view import View
@@ -91,10 +92,14 @@ def restart_at(view: View, slot: Slot) -> float | None:
 def arm(view: View) -> Iterator[Action]:
     """Hand tasks that have passed their window to Docker's restart policy.
 
-    When nobody will watch any longer (paused, failed, told to stop) they are handed over at once.
+    When nobody will watch any longer (paused, failed, told to stop) they are handed over at once;
+    one beside its predecessor once it may take that one's place: what ends sooner is not to be
+    started again beside a task that serves.
     """
     at_once = view.unwatched
     for slot in view.slots:
+        if view.now < proven_at(slot, view.run):
+            continue
         for task in slot.tasks:
             due = arm_at(view, slot, task)
             if due is not None and (at_once or view.now >= due):

@@ -24,6 +24,9 @@ class Recorded(Faults):
         self._lives: dict[str, list[Life]] = {}
         for life in case.trace.lives:
             self._lives.setdefault(life.image, []).append(life)
+        for image, lives in self._lives.items():
+            # What was still starting when the recording ended says nothing where others do.
+            self._lives[image] = [each for each in lives if each.end or each.running_at] or lives
         self._chosen: dict[tuple[int, str, int], Behaviour] = {}
         self._count: dict[str, int] = {}
 

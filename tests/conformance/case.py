@@ -60,16 +60,35 @@ class Case:
         """How many slots the last update takes at once."""
         return self.cadence().parallelism or len(self.trace.slots)
 
+    @property
+    def over_at(self) -> float | None:
+        """When the last update ended."""
+        last = self.trace.shown[-1]
+        return None if last.state in (None, "updating", "rollback_started") else last.at
+
     def restarted_at_rest(self) -> Iterator[float]:
-        """Of slots whose first failure came when the update was over: how long it stayed down."""
-        over = self.trace.shown[-1]
-        if over.state in (None, "updating", "rollback_started"):
+        """Of slots whose first failure came when nobody watched any more, since the update was over
+        or the task had been watched for long enough: how long it stayed down."""
+        over_at = self.over_at
+        if over_at is None:
             return
+        cadence = self.cadence()
+        watched_s = cadence.monitor_s
+        if cadence.delay_s >= cadence.monitor_s:
+            watched_s = cadence.delay_s + 1.0
         for lives in self.trace.slots.values():
             for before, after in pairwise(lives):
                 if before.is_failure and before.image == after.image:
-                    if before.ended_at is not None and before.ended_at > over.at + POLL_S:
-                        yield (after.started_at or 0.0) - before.ended_at
+                    ended_at, ran_at = before.ended_at, before.running_at
+                    if (
+                        before.end != "unhealthy"
+                        and ended_at is not None
+                        and (
+                            ended_at > over_at + POLL_S
+                            or (ran_at is not None and ended_at - ran_at > watched_s + POLL_S)
+                        )
+                    ):
+                        yield (after.started_at or 0.0) - ended_at
                     break
 
     @property

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from tests.conformance import expectations
+from tests.conformance import expectations, failures
 from tests.conformance.case import Case
 from tests.conformance.facts import Facts
 
@@ -74,13 +74,13 @@ RULES = (
         swarm="sees no failure while it waits for a slot: late behind a slow sibling, or never",
         rollout="judges by when it happened",
         why="a crash is a crash whoever was looking",
-        expect=expectations.judged_by_when,
+        expect=failures.judged_by_when,
     ),
     Rule(
         swarm="`continue` goes on until nothing runs",
         rollout="after a failure, the last running task is kept, and the update pauses",
         why="no outage by choice",
-        expect=expectations.last_one_is_kept,
+        expect=failures.last_one_is_kept,
     ),
     Rule(
         swarm="waits for ever for a task that never becomes healthy",
@@ -98,13 +98,24 @@ RULES = (
         swarm="while paused, a dead old task is replaced by the new definition",
         rollout="by the old one",
         why="the new one has just failed",
-        expect=expectations.old_one_again,
+        expect=failures.old_one_again,
     ),
     Rule(
         swarm="start-first, paused: old and crashing new side by side",
         rollout="the failed new one stays down, the old one serves",
         why="it would fail again beside a task that works",
-        expect=expectations.old_one_alone,
+        expect=failures.old_one_alone,
+    ),
+    Rule(
+        swarm="start-first: the old task is stopped as soon as the new one is started",
+        rollout="without a healthcheck half a second later, if the new one lives still",
+        why="an image that exits at once costs nothing",
+        expect=failures.proven_first,
+    ),
+    Rule(
+        swarm="a rollback that only adds tasks is completed before they run",
+        rollout="when they run and were watched for `monitor`",
+        why="completed means that it runs",
     ),
     Rule(
         swarm="a no-op deploy or a resume loses the rollback target",
@@ -133,13 +144,20 @@ RULES = (
         swarm="a task that turns unhealthy and exits 0 is complete",
         rollout="it has failed",
         why="it did not end of its own will",
-        expect=expectations.sick_is_failed,
+        expect=failures.sick_is_failed,
+    ),
+    Rule(
+        swarm="replaces a task that turns unhealthy after the update",
+        rollout="leaves it alone where no controller runs",
+        why="Docker's own policy knows no healthcheck",
+        expect=failures.sick_at_rest,
     ),
     Rule(
         swarm="restarts after `delay`, always",
-        rollout="while a command drives it; at rest Docker's own policy does: at once, then slower",
-        why="nothing of ours runs then",
-        expect=expectations.docker_restarts,
+        rollout="until it was watched for its `monitor`; then Docker's own policy does: at once, "
+        "then slower",
+        why="it holds where nothing of ours runs",
+        expect=failures.docker_restarts,
     ),
     Rule(
         swarm='`restart: "no"` means any',

@@ -68,7 +68,7 @@ def facts_of(trace: Trace, paces: Paces, *, succeeds: bool | None) -> Facts:
     rounds = tuple(rounds_of(trace, paces))
     begun_at = paces[0][0] if paces else trace.until
     return Facts(
-        states=_states(trace.shown, trace.until),
+        states=_states(trace.shown),
         slots=tuple(sorted(history_of(lives) for lives in slots.values())),
         untouched=sum(
             1
@@ -88,15 +88,19 @@ def facts_of(trace: Trace, paces: Paces, *, succeeds: bool | None) -> Facts:
 # -- states and histories
 
 
-def _states(shown: Iterable[Shown], until: float) -> tuple[State, ...]:
+def _states(shown: Iterable[Shown]) -> tuple[State, ...]:
     found: list[State] = []
     told = list(shown)
     for number, each in enumerate(told):
-        after = told[number + 1].at if number + 1 < len(told) else until
         state = (each.image, each.state, _plain(each.message) if each.state else "")
-        passing = each.state is None and after - each.at < TOLERANCE_S
-        if not passing and (not found or found[-1] != state):
-            found.append(state)
+        after = told[number + 1].at if number + 1 < len(told) else None
+        passing = each.state is None and after is not None and after - each.at < TOLERANCE_S
+        if passing or (found and found[-1] == state):
+            continue
+        if each.state == "rollback_completed" and found and found[-1][1] != "rollback_started":
+            # Where nothing was to be replaced it may be over before anybody looked.
+            found.append((each.image, "rollback_started", "manually requested rollback"))
+        found.append(state)
     return tuple(found)
 
 
@@ -123,7 +127,8 @@ def history_of(lives: list[Life]) -> tuple[str, ...]:
                 told.append(bare)
         else:
             told.append(fate)
-        before = life if not beside or life.is_failure or before is None else before
+        stays = beside and not life.is_failure and life.running_at is None
+        before = before if stays else life
     return tuple(told)
 
 
@@ -205,6 +210,8 @@ def _change(lives: list[Life], asked_at: float, limit: float) -> Change | None:
     asked = old[-1].asked_at
     # One that was stopped long before, its slot scaled away, makes no room for anything.
     earlier = asked is not None and asked < asked_at - TOLERANCE_S
+    if earlier and old[-1].end == "shutdown" and (old[-1].ended_at or limit) < asked_at:
+        return None
     begun_at = _start(new) if asked is None or earlier else min(_start(new), asked)
     return Change(
         ready_at=new.ready_at,

@@ -212,7 +212,8 @@ class Real:
         if state is None or not codes:
             return None
         by_itself = any(each.message.startswith("update rolled back") for each in trace.shown)
-        late = self._case.deadline_s is not None
+        kept = any("kept" in each.message for each in trace.shown)
+        late = self._case.deadline_s is not None and not kept
         stands_for = {
             "completed": 0,
             "rollback_completed": 4 if by_itself else 0,

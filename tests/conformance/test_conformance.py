@@ -28,9 +28,10 @@ ALIKE: tuple[set[str], ...] = (
     {"s80", "s83"},
     {"s84", "s87"},
     {"s116", "s120"},
+    {"s27", "s125"},
 )
 """Nothing is done; one task is replaced; the only task fails; two restarts; two tasks are slow, to
-become healthy or to stop; four in two batches."""
+become healthy or to stop; four in two batches; the only task is replaced and left alone."""
 
 
 def played(name: str, folder: Path) -> Verdict:

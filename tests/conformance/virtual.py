@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from rollout.cli.again import ask_again
 from rollout.compose.load import load
 from rollout.controller.drive import drive
 from rollout.controller.look import look
@@ -20,7 +21,6 @@ from rollout.errors import RolloutError, UsageError
 from rollout.ledger.history import previous_of
 from rollout.ledger.ledger import Ledger
 from rollout.model.event import Progress
-from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause
 from tests.conformance.behaviours import Recorded
@@ -97,14 +97,14 @@ class Virtual:
         except UsageError as error:
             self._asked.append(Asked(self.now(), str(error)))
             return
-        made = self._ledger.record(
+        self._ledger.record(
             STACK,
             source.spec,
             Cause.ROLLBACK,
             restores=source.number,
             message="manually requested rollback",
         )
-        self._accepted(made)
+        self._accepted()
 
     def kill(self, image: str) -> None:
         for task in self._engine.observe(STACK):
@@ -123,7 +123,10 @@ class Virtual:
         except RolloutError as error:
             self._asked.append(Asked(self.now(), str(error)))
             return
-        self._accepted(self._ledger.record(STACK, wanted, cause))
+        made = self._ledger.record(STACK, wanted, cause)
+        if made is None:
+            ask_again(self._session, self._ledger.read(STACK)[SERVICE][-1])
+        self._accepted()
 
     def _read(self, spec: Spec) -> ServiceSpec:
         path = self._folder / "compose.yml"
@@ -132,7 +135,7 @@ class Virtual:
         service = stack.services[0]
         return replace(service, task=replace(service.task, force=forced(spec)))
 
-    def _accepted(self, made: Revision | None) -> None:
+    def _accepted(self) -> None:
         self._asked.append(Asked(self.now()))
         self.busy = True
         self._wake.set()

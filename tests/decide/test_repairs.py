@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rollout.model.spec import RestartCondition, RestartPolicy, UpdateConfig
+from rollout.model.spec import Order, RestartCondition, RestartPolicy, UpdateConfig
 from rollout.model.state import ContainerStatus, MarkKind
 from rollout.model.task import Task
 from tests.decide.given import (
@@ -220,6 +220,25 @@ def test_paused_or_told_to_stop_tasks_are_handed_over_at_once() -> None:
     assert actions(
         [first(replicas=1), going_on], [running(1, going_on, ago=0.5)], stopping=True
     ) == ["arm web.1.1b, watched long enough"]
+
+
+def test_beside_its_predecessor_a_task_is_handed_over_once_it_has_proved_itself() -> None:
+    """start-first, and another slot failed that very moment: if this one ends too, the old one
+    serves on, and nothing starts the new one again beside it."""
+    v2 = revision(
+        2, replicas=1, ended=MarkKind.PAUSED, update=UpdateConfig(order=Order.START_FIRST)
+    )
+    old = running(1, first(replicas=1), ago=60.0, armed=True)
+
+    early = decided([first(replicas=1), v2], [old, running(1, v2, ago=0.2)])
+
+    assert early.actions == ()
+    assert early.wake_at == pytest.approx(NOW + 0.3)
+    assert not early.status.at_rest
+    assert actions([first(replicas=1), v2], [old, running(1, v2, ago=0.6)]) == [
+        "stop web.1.1a, replaced by revision 2",
+        "arm web.1.1b, watched long enough",
+    ]
 
 
 def test_unhealthy_tasks_are_stopped_while_somebody_watches() -> None:
