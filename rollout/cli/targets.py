@@ -107,4 +107,6 @@ def _not_found(session: Session, what: str, name: str) -> NotFoundError:
     for project in session.engine.projects():
         if name == project or name.startswith(f"{project}_"):
             hint = f"Compose runs {project}: `rollout deploy -c FILE {project}` takes it over"
+    if name in stacks:
+        hint = f"{name} is a stack: name a service of it, {name}_SERVICE"
     return NotFoundError(f"{what} {name} not found", hint=hint)

@@ -169,6 +169,10 @@ class _Sources:
             return said
         hint = "lower-case letters, digits, - and _, up to 63, a letter or digit first"
         what = f"{shown(said)} is not a project name"
+        if asked:
+            raise UsageError(what, hint=hint)
+        if self.environ.get("COMPOSE_PROJECT_NAME"):
+            raise UsageError(f"COMPOSE_PROJECT_NAME: {what}", hint=hint)
         raise FileError(
             what, file=mark.file, line=mark.line, column=mark.column, key="name", hint=hint
         )

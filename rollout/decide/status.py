@@ -179,7 +179,8 @@ def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | 
     if slot.bucket is Bucket.STARTING:
         note = "" if task.health is Health.NONE else f"health: {task.health}"
         if task.restarts:
-            note = f"restarted {task.restarts} times by Docker"
+            times = "once" if task.restarts == 1 else f"{task.restarts} times"
+            note = f"restarted {times} by Docker"
         return note, deadline_of(task, view.run)
     if view.world.busy and any(view.is_busy(("task", old.container_id)) for old in slot.old):
         return "stopping", None

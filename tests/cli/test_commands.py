@@ -315,6 +315,7 @@ def untouched(
         (("resume", "{stack}_web"), 2, "is not paused"),
         (("pause", "{stack}_web"), 2, "no update is in progress"),
         (("history", "{stack}_wbe"), 1, "did you mean {stack}_web?"),
+        (("history", "{stack}"), 1, "{stack} is a stack: name a service of it, {stack}_SERVICE"),
     ],
 )
 def test_what_cannot_be_is_one_line_and_changes_nothing(

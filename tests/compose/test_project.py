@@ -217,3 +217,20 @@ def test_json_is_the_same_project_and_holds_what_compose_puts_in_though_it_is_em
         '      "networks": {\n        "default": null\n      },\n      "scale": 2\n'
         "    }\n  }\n}"
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "environ", "said"),
+    [
+        ("Shop", {}, '"Shop" is not a project name'),
+        (None, {"COMPOSE_PROJECT_NAME": "Shop"}, 'COMPOSE_PROJECT_NAME: "Shop" is not a project'),
+    ],
+)
+def test_a_bad_name_from_outside_is_not_blamed_on_the_file(
+    folder: Folder, asked: str | None, environ: dict[str, str], said: str
+) -> None:
+    """Who reads the message looks where the name was given."""
+    with pytest.raises(UsageError) as raised:
+        folder.load(ONE, environ=environ, name=asked)
+
+    assert raised.value.message.startswith(said)

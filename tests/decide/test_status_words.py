@@ -228,6 +228,13 @@ def test_a_pull_that_fails_is_shown_with_its_deadline() -> None:
             "",
         ),
         (
+            [starting(1, V2, restarts=1, armed=True)],
+            TaskState.STARTING,
+            False,
+            2,
+            "restarted once by Docker",
+        ),
+        (
             [starting(1, V2, restarts=3, armed=True)],
             TaskState.STARTING,
             False,
