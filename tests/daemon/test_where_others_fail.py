@@ -101,7 +101,7 @@ def test_a_new_image_that_exits_at_once_is_noticed_at_once(web: Web, health: str
     web.deploy({"READY_AFTER": "0"})
 
     with witness(web.stack) as seen:
-        update = "monitor: 2s, delay: 500ms"
+        update = "monitor: 2s, delay: 2s"
         ran = web.deploy({"READY_AFTER": "5", **BAD}, update=update, expect=3)
         told = time.time()
         died = seen.of("die", revision=2)[0].at
@@ -161,7 +161,7 @@ def test_a_rollback_takes_all_batches_back(web: Web) -> None:
     web.deploy({"V": "1"}, replicas=5)
 
     web.more = _command("mkdir /shared/1 || mkdir /shared/2 || exit 3")
-    update = "monitor: 300ms, failure_action: rollback"
+    update = "monitor: 3s, failure_action: rollback"
     web.deploy({"V": "2"}, replicas=5, update=update, expect=4)
 
     assert web.up() == {1: 3, 2: 3, 3: 3, 4: 1, 5: 1}
