@@ -72,6 +72,18 @@ def finish(process: subprocess.Popen[str], expect: int | None = 0) -> Ran:
     return ran
 
 
+def hears(process: subprocess.Popen[str], text: str) -> str:
+    """Reads what a started command prints until a line has the text, and returns that line;
+    `finish` then has what comes after it."""
+    assert process.stdout is not None
+    heard = []
+    for line in iter(process.stdout.readline, ""):
+        heard.append(line)
+        if text in line:
+            return line
+    raise AssertionError(f"never said {text!r}, but:\n{''.join(heard)}")
+
+
 def compose_file(folder: Path, text: str, name: str = "compose.yml") -> str:
     """Write a Compose file; the text may be indented as it stands in a test."""
     path = folder / name
