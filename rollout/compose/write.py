@@ -14,7 +14,7 @@ from rollout.compose.node import Node
 from rollout.compose.order import Map
 from rollout.compose.schema import NETWORK, ROOT
 from rollout.compose.schema_deploy import DEPLOY
-from rollout.compose.schema_service import SERVICE
+from rollout.compose.schema_service import SERVICE, WATCH
 
 _FIRST = ("name", "services", "networks", "volumes", "secrets", "configs")
 _ALWAYS = ("command", "entrypoint")
@@ -72,7 +72,41 @@ def _service(service: dict[str, Any]) -> dict[str, Any]:
     for key in ("post_start", "pre_stop"):
         if hooks := service.get(key):
             found[key] = [{"command": None, **each} for each in hooks]
+    for key, as_json in _OTHERWISE.items():
+        if key in service:
+            found[key] = as_json(service[key])
     return found
+
+
+def _watched(develop: dict[str, Any]) -> dict[str, Any]:
+    """Each has a command to run, be it none."""
+    watches = [_in_order(each, WATCH.table, "exec") for each in develop.get("watch", [])]
+    return {**develop, "watch": [{**w, "exec": {"command": None, **w["exec"]}} for w in watches]}
+
+
+def _block_io(config: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a device bear their names in Go."""
+    return {
+        key: [{k.capitalize(): e for k, e in device.items()} for device in each]
+        if isinstance(each, list)
+        else each
+        for key, each in config.items()
+    }
+
+
+def _limits(ulimits: dict[str, Any]) -> dict[str, Any]:
+    """A zero is left out."""
+    return Map(
+        {
+            key: {k: e for k, e in each.items() if e} if isinstance(each, dict) else each
+            for key, each in ulimits.items()
+        }
+    )
+
+
+_OTHERWISE = {"develop": _watched, "blkio_config": _block_io, "ulimits": _limits}
+"""What Compose's JSON says in other words than its YAML."""
+
 
 
 def _network(network: dict[str, Any]) -> dict[str, Any]:
