@@ -5,7 +5,7 @@ What comes out is the normal form that `config` prints and that the model is rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from rollout.compose.paths import Paths, resolve
 
 SECRETS = "/run/secrets"
 _DROPPED = ("version",)
+_FILES_OF = {"environment": "env_file", "labels": "label_file"}
 
 
 class Project(Struct, frozen=True):
@@ -37,8 +38,17 @@ class Project(Struct, frozen=True):
         return Paths(self.folder, self.home).whole(written)
 
 
-def complete(root: Node, project: Project, report: Report) -> Node:
-    """The project as Compose means it; what cannot be read goes to the report."""
+def complete(
+    root: Node,
+    project: Project,
+    report: Report,
+    *,
+    read: Collection[str] = ("env_file", "label_file"),
+) -> Node:
+    """The project as Compose means it; what cannot be read goes to the report.
+
+    `read`: which keys' files of variables are read; the others keep the files' names.
+    """
     place = Mark(root.mark.file)
     root = resolve(fill(root, project.environ), Paths(project.folder, project.home))
     entries = {key: node for key, node in root.entries.items() if key not in _DROPPED}
@@ -46,7 +56,8 @@ def complete(root: Node, project: Project, report: Report) -> Node:
     if (services := root.find("services")) is not None:
         filled = {
             key: _with_implied(
-                _service(service, join("services", key), project, report), services.entries
+                _service(service, join("services", key), project, report, read),
+                services.entries,
             )
             for key, service in services.entries.items()
         }
@@ -97,7 +108,9 @@ def _with_default_network(
     return {**entries, "networks": networks.of(with_default)}
 
 
-def _service(node: Node, path: str, project: Project, report: Report) -> Node:
+def _service(
+    node: Node, path: str, project: Project, report: Report, read: Collection[str]
+) -> Node:
     if not isinstance(node.value, dict):
         return node
     entries = dict(node.value)
@@ -105,10 +118,11 @@ def _service(node: Node, path: str, project: Project, report: Report) -> Node:
         networks = entries.get("networks") or Node({}, node.mark)
         if not networks.entries and networks.tag != BAD:
             entries["networks"] = networks.of({"default": Node(None, networks.mark)})
-    for key, attached in (("environment", "env_file"), ("labels", "label_file")):
-        files, said = entries.pop(attached, None), entries.get(key) or Node({}, node.mark)
+    for key, file_key in _FILES_OF.items():
+        files = entries.pop(file_key, None) if file_key in read else None
+        said = entries.get(key) or Node({}, node.mark)
         outside = project.environ if key == "environment" else {}
-        found = from_files(files, f"{path}.{attached}", outside, report)
+        found = from_files(files, f"{path}.{file_key}", outside, report)
         if said.tag != BAD and (found or said.entries):
             entries[key] = said.of({**found, **from_outside(said, outside).entries})
     if (build := entries.get("build")) and build.tag != BAD:

@@ -35,6 +35,8 @@ class Document(Struct, frozen=True, kw_only=True):
     """A project's files as one: merged, interpolated, checked, in Compose's normal form."""
 
     project: Project
+    merged: Node
+    """As the files say it, nothing filled in."""
     tree: Node
     warnings: tuple[str, ...] = ()
     disabled: tuple[str, ...] = ()
@@ -98,8 +100,10 @@ def images(document: Document) -> list[str]:
 
 
 def hashes(document: Document) -> dict[str, str]:
-    """Service → the hash that `docker compose` labels its containers with."""
-    return write.hashes(document.tree)
+    """Service → the hash that `docker compose config --hash` prints: over the names of its
+    `env_file`s, not over what is in them."""
+    unread = complete(document.merged, document.project, Report(), read=["label_file"])
+    return write.hashes(unread)
 
 
 class _Sources:
@@ -140,6 +144,7 @@ class _Sources:
         check(tree, disabled, report)
         return Document(
             project=project,
+            merged=enabled,
             tree=used_only(tree),
             warnings=tuple(report.warnings),
             disabled=disabled,

@@ -6,10 +6,11 @@ A dollar is printed as `$$`, so that the text can be read again and means the sa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rollout.compose import emit
+from rollout.compose.kinds import OUR_EXTENSION
 from rollout.compose.node import Node
 from rollout.compose.order import Map
 from rollout.compose.schema import NETWORK, ROOT
@@ -18,7 +19,7 @@ from rollout.compose.schema_service import SERVICE, WATCH
 
 _FIRST = ("name", "services", "networks", "volumes", "secrets", "configs")
 _ALWAYS = ("command", "entrypoint")
-_NOT_OF_THE_CONTAINER = ("build", "pull_policy", "scale", "depends_on", "profiles")
+_NOT_OF_THE_CONTAINER = ("build", "pull_policy", "scale", OUR_EXTENSION)
 
 
 def to_data(root: Node) -> dict[str, Any]:
@@ -51,23 +52,35 @@ def _digest(service: Mapping[str, Any]) -> str:
     kept = {key: each for key, each in service.items() if key not in _NOT_OF_THE_CONTAINER}
     if "deploy" in kept:
         kept["deploy"] = {k: each for k, each in kept["deploy"].items() if k != "replicas"}
-    kept = {key: each for key, each in kept.items() if not key.startswith("x-")}
     return hashlib.sha256(emit.to_json(kept, compact=True).encode()).hexdigest()
 
 
 def _with_empty(data: dict[str, Any]) -> dict[str, Any]:
     """What Compose's JSON holds though it is empty; its keys are sorted at the top."""
-    found = {key: each for key, each in sorted(data.items()) if each or key == "services"}
-    found["services"] = Map({k: _service(each) for k, each in data["services"].items()})
+    said = {key: _without_extensions(each) for key, each in sorted(data.items())}
+    found = {k: each for k, each in said.items() if each or k == "services" or k[:2] == "x-"}
+    found["services"] = Map({k: _service(each) for k, each in found["services"].items()})
     if networks := found.get("networks"):
         found["networks"] = Map({k: _network(each or {}) for k, each in networks.items()})
     return found
 
 
+def _without_extensions(value: Any) -> Any:
+    """Compose's JSON has those of the project only; ours, the one that means something, too."""
+    if isinstance(value, list):
+        return [_without_extensions(each) for each in value]
+    if isinstance(value, Map):
+        return Map({key: _without_extensions(each) for key, each in value.items()})
+    if isinstance(value, dict):
+        known = [key for key in value if not key.startswith("x-") or key == OUR_EXTENSION]
+        return {key: _without_extensions(value[key]) for key in known}
+    return value
+
+
 def _service(service: dict[str, Any]) -> dict[str, Any]:
     keys = [key for key in SERVICE.table if key in service or key in _ALWAYS]
     found = {key: service.get(key) for key in (*keys, *(k for k in service if k not in keys))}
-    if deploy := service.get("deploy"):
+    if (deploy := service.get("deploy")) is not None:
         found["deploy"] = _in_order(deploy, DEPLOY.table, "resources", "placement")
     for key in ("post_start", "pre_stop"):
         if hooks := service.get(key):
@@ -80,7 +93,9 @@ def _service(service: dict[str, Any]) -> dict[str, Any]:
 
 def _watched(develop: dict[str, Any]) -> dict[str, Any]:
     """Each has a command to run, be it none."""
-    watches = [_in_order(each, WATCH.table, "exec") for each in develop.get("watch", [])]
+    if "watch" not in develop:
+        return develop
+    watches = [_in_order(each, WATCH.table, "exec") for each in develop["watch"]]
     return {**develop, "watch": [{**w, "exec": {"command": None, **w["exec"]}} for w in watches]}
 
 
@@ -104,9 +119,18 @@ def _limits(ulimits: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-_OTHERWISE = {"develop": _watched, "blkio_config": _block_io, "ulimits": _limits}
-"""What Compose's JSON says in other words than its YAML."""
+def _env_files(files: list[dict[str, Any]]) -> list[Any]:
+    """One that must be there is its path."""
+    return [each["path"] if each.get("required", True) else each for each in files]
 
+
+_OTHERWISE: dict[str, Callable[[Any], Any]] = {
+    "develop": _watched,
+    "blkio_config": _block_io,
+    "ulimits": _limits,
+    "env_file": _env_files,
+}
+"""What Compose's JSON says in other words than its YAML."""
 
 
 def _network(network: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@
 
 A case is a folder's `files`, which of them are read (`use`), options before and after the command
 (`global`, `options`), variables (`environ`) and standard input (`stdin`); `out` is what was
-printed, null where it was refused.
+printed, null where it was refused; `hashes` what `--hash` printed, where no folder's name is in it.
 """
 
 from __future__ import annotations
@@ -49,14 +49,27 @@ def record(compose: str, case: dict[str, Any], folder: Path) -> str | None:
     return None if done.returncode else placeless(done.stdout, folder)
 
 
+def record_anew(compose: str, case: dict[str, Any]) -> dict[str, Any]:
+    """The case with what is printed now."""
+    given = {key: each for key, each in case.items() if key not in ("out", "hashes")}
+    found = {**given, "out": _in_a_folder(compose, given)}
+    if found["out"] is not None and "options" not in given:
+        hashed = {**given, "options": ["--hash", "*"]}
+        once, again = (_in_a_folder(compose, hashed) for _ in range(2))
+        if once == again:
+            found["hashes"] = once
+    return found
+
+
+def _in_a_folder(compose: str, case: dict[str, Any]) -> str | None:
+    with tempfile.TemporaryDirectory() as above:
+        folder = Path(above, "p")
+        folder.mkdir()
+        return record(compose, case, folder)
+
+
 def main() -> None:
-    cases = json.loads(RECORDED.read_text())
-    for case in cases:
-        with tempfile.TemporaryDirectory() as above:
-            folder = Path(above, "p")
-            folder.mkdir()
-            case["out"] = record(sys.argv[1], case, folder)
-    write(cases)
+    write([record_anew(sys.argv[1], case) for case in json.loads(RECORDED.read_text())])
 
 
 def write(cases: list[dict[str, Any]]) -> None:

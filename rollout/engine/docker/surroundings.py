@@ -58,12 +58,12 @@ def clear(api: Api, stack: str) -> None:
 def missing(api: Api, spec: ServiceSpec, stack: str) -> list[str]:
     """What is external and not there, each as one line."""
     networks = [
-        f"external network {network.name} does not exist"
+        f"external network {network.name} does not exist (docker network create {network.name})"
         for network in spec.networks
         if network.external and network.name not in _PREDEFINED and not _ids(api, network.name)
     ]
     volumes = [
-        f"external volume {name} does not exist"
+        f"external volume {name} does not exist (docker volume create {name})"
         for volume in spec.volumes
         for name in volume_names(volume.name, spec, stack)
         if volume.external and not _has_volume(api, name)

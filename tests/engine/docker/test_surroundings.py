@@ -97,8 +97,8 @@ def test_what_is_external_must_be_there(engine: DockerEngine, stack: str) -> Non
     with pytest.raises(NotFoundError, match=f"docker volume create {stack}_v"):
         engine.ensure(_spec(volumes=volumes), stack)
     assert engine.check(_spec(networks=networks, volumes=volumes), stack) == (
-        f"external network {stack}_n does not exist",
-        f"external volume {stack}_v does not exist",
+        f"external network {stack}_n does not exist (docker network create {stack}_n)",
+        f"external volume {stack}_v does not exist (docker volume create {stack}_v)",
     )
 
 
