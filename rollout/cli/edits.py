@@ -102,9 +102,7 @@ def edit(spec: ServiceSpec, flags: Flags, *, environ: Mapping[str, str]) -> Serv
 def _image(task: TaskSpec, flags: Flags) -> TaskSpec:
     if "image" not in flags:
         return task
-    if not flags["image"].strip():
-        raise syntax.wrong("image", flags["image"], "an image cannot be empty")
-    return replace(task, image=flags["image"], image_id="")
+    return replace(task, image=syntax.image("image", flags["image"]), image_id="")
 
 
 def _fields(task: TaskSpec, flags: Flags) -> TaskSpec:

@@ -13,6 +13,7 @@ import shlex
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 
+from rollout.compose.values import is_image
 from rollout.errors import UsageError
 from rollout.model.spec import Mount, NetworkAttachment, Port, Ulimit
 from rollout.model.units import parse_duration, parse_size
@@ -30,6 +31,14 @@ _FALSE = frozenset({"0", "false", "f"})
 
 def wrong(flag: str, text: str, why: str) -> UsageError:
     return UsageError(f'invalid argument "{text}" for --{flag}: {why}')
+
+
+def image(flag: str, text: str) -> str:
+    if not text.strip():
+        raise wrong(flag, text, "an image cannot be empty")
+    if not is_image(text):
+        raise wrong(flag, text, "not an image reference such as registry:5000/name:tag")
+    return text
 
 
 def duration(flag: str, text: str) -> float:

@@ -241,6 +241,7 @@ def test_a_log_driver_replaces_its_options() -> None:
         ({"restart_condition": "often"}, "unrecognized restart condition often"),
         ({"env_add": ("=x",)}, "use KEY=VALUE"),
         ({"image": " "}, "cannot be empty"),
+        ({"image": "bb v2"}, "not an image reference"),
         ({"host_add": ("x",)}, "use HOST:IP"),
     ],
 )
