@@ -57,11 +57,12 @@ def retire(view: View) -> Iterator[Action]:
 
 def reap(view: View) -> Iterator[Action]:
     """Ended tasks beyond the history limit, oldest first.  The run's first task in a slot stays
-    until the run is over: it is how the slot is judged.  What never ran pushes nothing out."""
+    until the run is over: it is how the slot is judged.  What never ran pushes nothing out, nor
+    does what is on its way out itself: a busy engine shows it for a while."""
     for slot in view.slots:
         policy = view.run.target.spec.task.restart
         limit = max(HISTORY, policy.max_attempts + 1)
-        surplus = sum(1 for task in slot.tasks if not task.prepared) - limit
+        surplus = sum(1 for task in slot.tasks if not (task.prepared or task.removing)) - limit
         for task in slot.tasks:
             if surplus <= 0:
                 break

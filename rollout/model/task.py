@@ -68,6 +68,11 @@ class Task(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def removing(self) -> bool:
+        """Somebody removes it, and the engine has not done so yet."""
+        return self.status is ContainerStatus.REMOVING
+
+    @property
     def running(self) -> bool:
         """Swarm's RUNNING: the process runs and, where there is a healthcheck, it is healthy."""
         return self.status is ContainerStatus.RUNNING and (

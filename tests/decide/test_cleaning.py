@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from rollout.model.action import Prepare
 from rollout.model.spec import Order, RestartPolicy, UpdateConfig
-from rollout.model.state import MarkKind
+from rollout.model.state import ContainerStatus, MarkKind
 from tests.decide.given import (
     actions,
     decided,
@@ -128,6 +130,14 @@ def test_history() -> None:
     ]
     many = first(replicas=1, restart=RestartPolicy(max_attempts=6))
     assert actions([many], [*tasks, live]) == []
+
+
+def test_what_is_being_removed_is_no_reason_to_remove_the_next() -> None:
+    """A busy engine shows it for a while; it once cost a task of the history."""
+    leaving = structs.replace(ended(1, V1, ago=100.0, id="t0"), status=ContainerStatus.REMOVING)
+    past = [ended(1, V1, ago=99.0 - at, id=f"t{at + 1}") for at in range(4)]
+
+    assert actions([V1], [leaving, *past, running(1, V1, ago=50.0, armed=True)]) == []
 
 
 def test_what_was_replaced_cannot_come_back_with_the_engine() -> None:
