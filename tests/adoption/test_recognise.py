@@ -102,12 +102,15 @@ def test_a_command_is_said_where_the_image_says_another(
 
 
 def test_what_belongs_to_another_service_is_named_after_it() -> None:
-    """Its container will be another one."""
+    """Its container will be another one.  The engine shows the other one's host name as its own,
+    and takes none beside such a network."""
     other = "container:" + "d" * 64
     host = {"NetworkMode": other, "PidMode": other, "IpcMode": other, "VolumesFrom": ["d" * 64]}
-    found = recognised(changed(HostConfig=host, NetworkSettings={"Networks": {}}))
+    names = {"Hostname": "db-host", "Domainname": "example.org"}
+    found = recognised(changed(Config=names, HostConfig=host, NetworkSettings={"Networks": {}}))
 
     assert {found.network_mode, found.pid, found.ipc} == {"service:db"}
+    assert (found.hostname, found.domainname) == ("", "")
     assert found.volumes_from == ("service:db",)
 
 

@@ -153,6 +153,11 @@ RULES = (
         expect=failures.sick_at_rest,
     ),
     Rule(
+        swarm="a task is found by its service's name once it is healthy",
+        rollout="from its start on, and also while it is unhealthy",
+        why="Docker's own DNS knows no healthcheck",
+    ),
+    Rule(
         swarm="restarts after `delay`, always",
         rollout="until it was watched for its `monitor`; then Docker's own policy does: at once, "
         "then slower",

@@ -59,7 +59,7 @@ HONOURED = (
         "networks network_mode links external_links mac_address dns dns_search dns_opt extra_hosts",
         (
             "networks are made where missing, `overlay` as a bridge; a task is known by its"
-            " service's name and its aliases"
+            " service's name, `tasks.<service>`, `<stack>_<service>` and its aliases"
         ),
     ),
     (

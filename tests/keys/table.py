@@ -214,7 +214,10 @@ CASES = {
         "networks: {net: {aliases: [other], ipv4_address: {net}.5, ipv6_address: '{net6}::5',"
         " link_local_ips: [169.254.7.7]}}",
         endpoint(
-            Aliases=["{service}", "{stack}-{service}-1", "other"],
+            Aliases=[
+                *("{service}", "{stack}-{service}-1", "{stack}_{service}", "tasks.{service}"),
+                "other",
+            ],
             IPAMConfig={
                 "IPv4Address": "{net}.5",
                 "IPv6Address": "{net6}::5",

@@ -67,7 +67,7 @@ def task_spec(found: Found) -> TaskSpec:
         environment=_environment(config, found.image_config),
         labels=_labels(config, found.image_config),
         hostname=_hostname(found.container),
-        domainname=config.get("Domainname") or "",
+        domainname=_domainname(found.container),
         container_name=_container_name(found.container),
         user=_beside_image("User", found),
         working_dir=_beside_image("WorkingDir", found),
@@ -158,10 +158,20 @@ def _labels(config: Json, image: Json) -> dict[str, str]:
     }
 
 
+def _has_own_network(container: Json) -> bool:
+    """Else the engine shows the names of the host, or of the container whose network it is."""
+    mode = container["HostConfig"].get("NetworkMode") or ""
+    return mode != "host" and not mode.startswith("container:")
+
+
 def _hostname(container: Json) -> str:
     said = container["Config"].get("Hostname") or ""
-    own_network = container["HostConfig"].get("NetworkMode") != "host"
-    return said if own_network and not container["Id"].startswith(said) else ""
+    return said if _has_own_network(container) and not container["Id"].startswith(said) else ""
+
+
+def _domainname(container: Json) -> str:
+    said = container["Config"].get("Domainname") or ""
+    return said if _has_own_network(container) else ""
 
 
 def _container_name(container: Json) -> str:

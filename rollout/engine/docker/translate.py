@@ -261,10 +261,16 @@ def _endpoints(
 ) -> dict[str, Json]:
     """Network name → endpoint, the one with the highest priority first, as Compose has it.
 
-    A task is known by its service's name, and by the name of the container that Compose would
-    make: some files count on it.
+    A task is known by its service's name, by the name of the container that Compose would make, and
+    by the names that a Swarm has for a service and for its tasks: some files count on them.
     """
-    names = (revision.service, f"{revision.stack}-{revision.service}-{slot}")
+    service = revision.service
+    names = (
+        service,
+        f"{revision.stack}-{service}-{slot}",
+        labels.full_name(revision.stack, service),
+        f"tasks.{service}",
+    )
     ordered = sorted(spec.networks, key=lambda each: -each.priority)
     return {each.name: _endpoint(each, spec, names, api) for each in ordered}
 

@@ -190,8 +190,9 @@ def test_networks() -> None:
         NetworkAttachment(name="n1", aliases=("www", "web")),
         NetworkAttachment(name="n2", ipv4_address="10.0.0.9", priority=10),
     )
-    n1 = {"Aliases": ["web", "st-web-1", "www"]}
-    n2 = {"Aliases": ["web", "st-web-1"], "IPAMConfig": {"IPv4Address": "10.0.0.9"}}
+    known = ["web", "st-web-1", "st_web", "tasks.web"]
+    n1 = {"Aliases": [*known, "www"]}
+    n2 = {"Aliases": known, "IPAMConfig": {"IPv4Address": "10.0.0.9"}}
 
     old, new = _made(OLD, networks=networks), _made(NEW, networks=networks)
 
