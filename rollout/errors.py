@@ -6,7 +6,8 @@
     ├── EngineError                  1  the engine refused a call, or answered with a fault
     │   ├── EngineUnavailableError   1  nobody answers, or not to us
     │   ├── NotFoundError            1  what was named is not there
-    │   └── ConflictError            1  the engine says that something is in the way
+    │   ├── ConflictError            1  the engine says that something is in the way
+    │   └── ImpossibleError          1  the engine will never do it: asking again is of no use
     ├── HeldError                    7  another command holds the stack
     └── InterruptedRolloutError    130  Ctrl-C
 
@@ -116,6 +117,12 @@ class NotFoundError(EngineError):
 
 class ConflictError(EngineError):
     reference = "conflict"
+
+
+class ImpossibleError(EngineError):
+    """The engine has understood what was asked for, and no other answer can come."""
+
+    reference = "impossible"
 
 
 class HeldError(RolloutError):

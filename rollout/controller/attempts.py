@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rollout.decide.world import Attempt
+from rollout.errors import ImpossibleError
 from rollout.model.action import Prepare
 from rollout.model.status import ServiceStatus
 
@@ -37,6 +38,7 @@ class Attempts:
             first_at=before.first_at if before else now,
             last_at=now,
             error=str(error),
+            final=isinstance(error, ImpossibleError),
         )
 
     def keep(self, statuses: Iterable[ServiceStatus]) -> None:

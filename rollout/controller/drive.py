@@ -225,6 +225,7 @@ class Driver:
         self._lease.release()
         self._workers.rest()
         self._perform.forget()
+        self._telling.forget()
 
     def _bear(self, error: EngineError, *, stopping: bool) -> None:
         """Wait a moment for an engine that does not answer; nothing is known to be in flight."""
@@ -272,7 +273,7 @@ class Driver:
                 self._attempts.take(result.service, result.action, result.error, now)
             self._removing.take(result)
             if result.error is not None:
-                self._telling.failed(result.service, f"{result.action}: {result.error}", now)
+                self._telling.failed(result.service, result.action, result.error, now)
 
     def _tell(
         self, decisions: dict[str, Decision], seen: Look, holder: Entry | None

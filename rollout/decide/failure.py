@@ -62,12 +62,16 @@ def retry_at(attempt: Attempt) -> float:
 
 
 def gave_up(attempt: Attempt, run: Run, now: float) -> bool:
-    return bool(run.deadline_s) and now >= attempt.first_at + run.deadline_s
+    """The answer was final, or what may pass has not passed by the deadline."""
+    return attempt.final or (bool(run.deadline_s) and now >= attempt.first_at + run.deadline_s)
 
 
 def _of_attempt(attempt: Attempt, run: Run, now: float) -> Failure | None:
     if not gave_up(attempt, run, now):
         return None
+    if attempt.final:
+        reason = f"cannot be made: {attempt.error}"
+        return Failure(slot=attempt.slot, task_id="", reason=reason, at=attempt.last_at)
     return Failure(
         slot=attempt.slot,
         task_id="",

@@ -21,6 +21,8 @@ class Attempt(Struct, frozen=True, kw_only=True):
     first_at: float
     last_at: float
     error: str
+    final: bool = False
+    """The engine will never make it as it is defined: it is not tried again."""
 
 
 class World(Struct, frozen=True, kw_only=True):

@@ -95,6 +95,7 @@ bad = st.one_of(
     st.builds(Behaviour, unhealthy_after_s=st.sampled_from([0.5, 2.0, 20.0])),
     st.just(Behaviour(healthy_after_s=None)),
     st.builds(Behaviour, prepare_failures=st.sampled_from([1, 3, FOR_EVER])),
+    st.just(Behaviour(prepare_failures=FOR_EVER, prepare_is_final=True)),
     st.just(Behaviour(start_error="port is already allocated")),
 )
 

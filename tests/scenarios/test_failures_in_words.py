@@ -369,6 +369,55 @@ def test_a_missing_image_touches_nothing() -> None:
     assert world.revision.marks[-1].reason == "deadline"
 
 
+IMPOSSIBLE = Behaviour(
+    prepare_failures=FOR_EVER, prepare_is_final=True, prepare_error="unknown log opt"
+)
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [(FailureAction.PAUSE, "paused"), (FailureAction.ROLLBACK, "rollback_completed")],
+)
+def test_what_can_never_be_made_fails_at_once(action: FailureAction, state: str) -> None:
+    """Not by the deadline: the engine's answer cannot change.  Nothing old is touched."""
+    world = World(spec(3, update=UpdateConfig(failure_action=action))).deploy()
+    world.behave(IMPOSSIBLE, image="v2")
+
+    world.update(image="v2")
+    world.until(lambda: world.state == state, within_s=20.0)
+
+    assert world.trace() == []
+    assert world.images == {1: "v1", 2: "v1", 3: "v1"}
+    [noted] = world.revisions[1].marks or [None]
+    assert noted is None or noted.reason == "failure"
+
+
+def test_a_first_deployment_of_what_can_never_be_made_fails_at_once() -> None:
+    world = World(spec(2))
+    world.behave(IMPOSSIBLE)
+
+    world.record(Cause.DEPLOY)
+    world.until_at_rest(within_s=20.0)
+
+    assert world.revision.last_mark is MarkKind.FAILED
+    assert world.revision.marks[-1].reason == "failure"
+    assert "cannot be made: unknown log opt" in world.revision.marks[-1].message
+
+
+def test_what_could_never_be_made_is_asked_for_once_more_by_a_resume() -> None:
+    """Somebody may have mended the host."""
+    world = World(spec(2)).deploy()
+    world.behave(IMPOSSIBLE, image="v2")
+    world.update(image="v2")
+    world.until_at_rest(within_s=20.0)
+    world.behave(Behaviour(), image="v2")
+
+    world.resume()
+    world.until_at_rest()
+
+    assert world.images == {1: "v2", 2: "v2"}
+
+
 def test_an_image_that_comes_late_is_used() -> None:
     """Tried again with growing pauses: 1, 2, 4 s."""
     world = World(spec(1)).deploy()

@@ -25,7 +25,7 @@ from rollout.decide.world import World as Input
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.engine import Happened, SimulatedEngine
 from rollout.engine.simulated.faults import Behaviour, Faults, Rule
-from rollout.errors import EngineError
+from rollout.errors import EngineError, ImpossibleError
 from rollout.ledger.ledger import Ledger
 from rollout.model.action import Action, Note, Prepare, Push, Stop, target_of
 from rollout.model.revision import Revision
@@ -355,6 +355,7 @@ class World:
             first_at=before.first_at if before else now,
             last_at=now,
             error=str(error),
+            final=isinstance(error, ImpossibleError),
         )
 
     def _count_looks(self) -> None:

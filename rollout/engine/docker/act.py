@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from rollout.engine.docker import translate
 from rollout.engine.docker.api import Api, Json
-from rollout.engine.docker.faults import LinkError, TimedOutError, one_line
+from rollout.engine.docker.faults import LinkError, TimedOutError, can_never_work, one_line
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
@@ -28,7 +28,7 @@ from rollout.engine.docker.observe import (
 )
 from rollout.engine.docker.placeholders import asks_for_node
 from rollout.engine.docker.retry import appears
-from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.revision import Revision
@@ -65,7 +65,8 @@ class Act:
         self._under_way: set[str] = set()
 
     def prepare(self, action: Prepare, contents: Contents) -> None:
-        """Raises EngineError, and then leaves nothing behind."""
+        """Raises EngineError, ImpossibleError where it can never be made; then nothing is left
+        behind."""
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
         node = str(self._api.info()["Name"]) if asks_for_node(revision.spec.task) else ""
@@ -80,7 +81,8 @@ class Act:
                 namespaces=self._namespaces(revision),
                 node=node,
             )
-            result = self._make(made, revision, archives)
+            with _saying_what_is_final():
+                result = self._make(made, revision, archives)
             if isinstance(result, _Taken) and not (result.prepared or result.alive):
                 after = task
                 continue
@@ -309,3 +311,14 @@ class Act:
     def _policy(self, task: Task) -> str:
         host = self._look.inspected(task.container_id)["HostConfig"]
         return str((host.get("RestartPolicy") or {}).get("Name", ""))
+
+
+@contextlib.contextmanager
+def _saying_what_is_final() -> Iterator[None]:
+    """Only about making a container: what it is started from may be put right meanwhile."""
+    try:
+        yield
+    except EngineError as error:
+        if can_never_work(error):
+            raise ImpossibleError(error.message, status=error.status, hint=error.hint) from error
+        raise

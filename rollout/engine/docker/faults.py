@@ -39,6 +39,17 @@ _HINTS = (
     ("address already in use", "free the port, or publish another"),
     ("no space left on device", "free space on the engine's host: docker system df"),
 )
+_BAD_REQUEST = 400
+_MAY_COME = ("does not exist", "no such container", "could not get container")
+"""What a 400 speaks of that somebody may yet make: a path, a container."""
+_NEVER = (
+    "storage-opt",
+    "unknown option",
+    "invalid --security-opt",
+    "invalid isolation",
+    "cannot be higher than",
+)
+"""Settings that some engines refuse with a 500."""
 _START_IT = "is Docker running? start it, or name another engine with -H or --context"
 
 
@@ -77,6 +88,20 @@ def translate(error: Exception, doing: str, endpoint: Endpoint) -> EngineError:
     if isinstance(error, LINK_FAULTS):
         return _link(error, doing, endpoint)
     return EngineError(f"{doing}: {one_line(str(error)) or type(error).__name__}")
+
+
+def is_refusal(error: EngineError) -> bool:
+    """The engine refuses a definition: what it was asked for is wrong, or not possible on it."""
+    said = error.message.lower()
+    return error.status == _BAD_REQUEST or (
+        error.status > _BAD_REQUEST and any(words in said for words in _NEVER)
+    )
+
+
+def can_never_work(error: EngineError) -> bool:
+    """It is refused, and nothing that happens outside changes that."""
+    said = error.message.lower()
+    return is_refusal(error) and not any(words in said for words in _MAY_COME)
 
 
 def plain(text: str) -> str:

@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable
 from typing import Any
 
-from rollout.errors import EngineError, NotFoundError
+from rollout.errors import ImpossibleError, NotFoundError
 from rollout.model.spec import FileMount, Mount, TaskSpec
 
 Json = dict[str, Any]
@@ -96,7 +96,7 @@ def _number(text: str, file: FileMount) -> int:
     try:
         return int(text)
     except ValueError:
-        raise EngineError(
+        raise ImpossibleError(
             f'{file.kind} {file.source}: "{text}" is not a user or group id', hint="use a number"
         ) from None
 
@@ -111,7 +111,7 @@ def _file_volumes(spec: TaskSpec) -> list[Json]:
     image has there.
     """
     if spec.read_only and "/" in _folders(spec):
-        raise EngineError(
+        raise ImpossibleError(
             "a read-only service cannot have a config or secret directly under /",
             hint="mount it in a folder, for example /run/secrets",
         )

@@ -18,7 +18,7 @@ from rollout.engine.docker.ability import START_INTERVAL
 from rollout.engine.docker.mounts import binds_and_mounts, tmpfs
 from rollout.engine.docker.placeholders import filled
 from rollout.engine.docker.resources import resources
-from rollout.errors import EngineError
+from rollout.errors import ImpossibleError
 from rollout.model import labels
 from rollout.model.canonical import canonical
 from rollout.model.revision import Revision
@@ -123,7 +123,7 @@ def restart_policy(policy: RestartPolicy) -> Json | None:
 
 def published_port(port: Port, slot: int) -> int | None:
     """The host's port for one slot; None where the engine picks.  A range 8000-8009 gives slot 3
-    port 8002.  Raises EngineError for a slot beyond the range.
+    port 8002.  Raises ImpossibleError for a slot beyond the range.
     """
     if port.published is None:
         return None
@@ -131,7 +131,7 @@ def published_port(port: Port, slot: int) -> int | None:
     if first == last:
         return first
     if first + slot - 1 > last:
-        raise EngineError(
+        raise ImpossibleError(
             f"slot {slot} has no port: {first}-{last} is for {last - first + 1} slots",
             hint="widen the range, or run fewer replicas",
         )

@@ -20,7 +20,7 @@ from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.container import Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
 from rollout.engine.simulated.store import MemoryStore, stack_of
-from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
 from rollout.model.canonical import canonical
 from rollout.model.revision import Revision
@@ -152,7 +152,7 @@ class SimulatedEngine:
 
         def finish() -> None:
             if self._refuses((place, revision.digest), behaviour):
-                done(NotFoundError(behaviour.prepare_error, status=404))
+                done(_refusal(behaviour))
                 return
             container = self._made_for(action, place)
             if action.start and not container.alive:
@@ -319,6 +319,12 @@ class SimulatedEngine:
     def _wake(self, stack: str) -> None:
         for watch in tuple(self._watches):
             watch.tell(stack)
+
+
+def _refusal(behaviour: Behaviour) -> EngineError:
+    if behaviour.prepare_is_final:
+        return ImpossibleError(behaviour.prepare_error, status=400)
+    return NotFoundError(behaviour.prepare_error, status=404)
 
 
 class SimulatedWatch:

@@ -24,6 +24,8 @@ class Behaviour(Struct, frozen=True, kw_only=True):
     prepare_failures: int = 0
     """How often a task cannot be made Ready before it can; `FOR_EVER`."""
     prepare_error: str = "no such image"
+    prepare_is_final: bool = False
+    """No other answer will come."""
     start_s: float = 0.2
     start_error: str = ""
     """Where set, it cannot be started: `port is already allocated`."""

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from typing import Any
 
 import docker
 import pytest
 
 from rollout.engine.docker.engine import DockerEngine
-from rollout.errors import ConflictError, EngineError, NotFoundError
+from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.canonical import canonical, task_digest
 from rollout.model.spec import (
     FileMount,
+    Logging,
     Mount,
     Network,
     NetworkAttachment,
+    Port,
     RestartCondition,
     RestartPolicy,
     Volume,
@@ -405,3 +408,33 @@ def test_a_service_namespace_is_shared(
 
     mode = raw.inspect_container(task.container_id)["HostConfig"]["NetworkMode"]
     assert mode == f"container:{web.container_id}"
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"logging": Logging(driver="json-file", options={"nosuch": "x"})},
+        {"cap_add": ("NOSUCH",)},
+        {"security_opt": ("nosuch",)},
+        {"network_mode": "host", "uts": "host", "hostname": "a"},
+        {"ports": (Port(target=80, published=(8000, 8001)),)},
+    ],
+    ids=lambda task: next(iter(task)),
+)
+def test_what_the_engine_will_never_make(
+    engine: DockerEngine, stack: str, image: str, task: dict[str, Any]
+) -> None:
+    """Whoever asks is told that asking again is of no use; a path may still be made."""
+    wanted = revision(stack, service(image, replicas=3, **task))
+    with pytest.raises(ImpossibleError):
+        engine.act(Prepare(revision=wanted, slot=3, cause="test"), no_contents)
+    assert engine.observe(stack) == ()
+
+
+def test_a_path_that_is_not_there_may_come(engine: DockerEngine, stack: str, image: str) -> None:
+    mounts = (Mount(type="bind", source="/nosuch/path", target="/x", create_host_path=False),)
+
+    with pytest.raises(EngineError, match="/nosuch/path") as raised:
+        prepared(engine, revision(stack, service(image, mounts=mounts)))
+
+    assert not isinstance(raised.value, ImpossibleError)
