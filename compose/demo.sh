@@ -151,9 +151,9 @@ run rollout history dockercoins_worker
 run rollout ps dockercoins_worker
 
 say "Done. The stack goes on running; its graph is at $page"
-cat <<'TEXT'
-Roll forward again: rollout rollback dockercoins_worker      (twice is back and forth)
+cat <<TEXT
 Any definition:     rollout rollback dockercoins_worker --to 1
+v0.3 all the same:  rollout rollback dockercoins_worker --to $revision    (it never was complete, so it must be named)
 Break it:           rollout update dockercoins_worker --args "false" --update-failure-action rollback
 Take it down:       rollout rm dockercoins                   (or make demo-down)
 TEXT

@@ -19,6 +19,7 @@ from rollout.cli.driving import Following, finish, following_of, refuse_if_held,
 from rollout.cli.files import load_stack
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
+from rollout.cli.recording import same_tasks
 from rollout.cli.recovered import recovered
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
@@ -86,7 +87,8 @@ def command(
         session.ledger.put_contents(wanted.name, wanted.contents)
         if prune:
             _prune(session, wanted, recorded, following)
-        return finish(session, wanted.name, following)
+        asked = {spec.name: same_tasks(spec) for spec in specs}
+        return finish(session, wanted.name, following, asked)
 
 
 def _wanted(session: Session, spec: ServiceSpec, recorded: Recorded, policy: Policy) -> ServiceSpec:

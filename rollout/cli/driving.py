@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rollout.cli import sinks
@@ -12,12 +12,14 @@ from rollout.cli.interrupt import FINISHING, Interruption
 from rollout.cli.syntax import duration
 from rollout.controller.drive import drive
 from rollout.controller.look import look
-from rollout.controller.outcome import exit_code
+from rollout.controller.outcome import exit_code, superseded_by
 from rollout.controller.session import Session
 from rollout.errors import HeldError, InterruptedRolloutError, NotFoundError, RolloutError
 from rollout.log import log
 from rollout.model.event import Progress
 from rollout.model.labels import full_name
+from rollout.model.revision import Revision
+from rollout.model.spec import ServiceSpec
 from rollout.model.status import ServiceStatus
 from rollout.views.document import document_line
 from rollout.views.progress.sink import Sink
@@ -27,6 +29,7 @@ from rollout.views.status import (
     reasons,
     result_line,
     status_documents,
+    superseded_line,
     went_well,
 )
 from rollout.views.text import timestamp
@@ -78,8 +81,16 @@ def refuse_if_held(session: Session, stack: str, following: Following) -> None:
         )
 
 
+Asked = Mapping[str, Callable[[ServiceSpec], bool]]
+"""Service → whether what a command has asked for stands in a definition."""
+
+
 def finish(
-    session: Session, stack: str, following: Following, services: Sequence[str] | None = None
+    session: Session,
+    stack: str,
+    following: Following,
+    asked: Asked,
+    services: Sequence[str] | None = None,
 ) -> int:
     """After a revision was recorded: drive it to rest, or with --detach say how to.
 
@@ -93,12 +104,17 @@ def finish(
             f"`rollout status {target} --wait`",
         )
         return 0
-    return to_rest(session, stack, following, services)
+    return to_rest(session, stack, following, services, asked)
 
 
 def to_rest(
-    session: Session, stack: str, following: Following, services: Sequence[str] | None = None
+    session: Session,
+    stack: str,
+    following: Following,
+    services: Sequence[str] | None = None,
+    asked: Asked | None = None,
 ) -> int:
+    """Drive, or follow.  Who has asked for nothing is told how the newest definition ended."""
     sink = sinks.make(following.progress)
 
     try:
@@ -125,8 +141,28 @@ def to_rest(
             f"{stack} was removed meanwhile, or the service was",
             hint="`rollout deploy` makes it anew",
         )
-    summarize(session, statuses, following)
-    return exit_code(statuses)
+    superseded = _superseded(session, stack, statuses, asked or {})
+    summarize(session, statuses, following, superseded)
+    return exit_code(statuses, superseded)
+
+
+def _superseded(
+    session: Session, stack: str, statuses: Iterable[ServiceStatus], asked: Asked
+) -> dict[str, Revision]:
+    """Service → what somebody else has asked for instead, as far as that was seen."""
+    gone = [
+        each
+        for each in statuses
+        if each.service in asked and not asked[each.service](each.revision.spec)
+    ]
+    book = session.ledger.read(stack) if gone else {}
+    found = {}
+    for status in gone:
+        history = book.get(status.service, ())
+        seen = tuple(each for each in history if each.number <= status.revision.number)
+        if by := superseded_by(seen or (status.revision,), asked[status.service]):
+            found[status.service] = by
+    return found
 
 
 def _logged(sink: Sink) -> Callable[[Progress], None]:
@@ -139,15 +175,24 @@ def _logged(sink: Sink) -> Callable[[Progress], None]:
     return report
 
 
-def summarize(session: Session, statuses: Iterable[ServiceStatus], following: Following) -> None:
+def summarize(
+    session: Session,
+    statuses: Iterable[ServiceStatus],
+    following: Following,
+    superseded: Mapping[str, Revision],
+) -> None:
     """Good news on stdout as the view wants it, bad news always on stderr."""
     out, err = Writer(sys.stdout), Writer(sys.stderr)
     statuses = tuple(statuses)
     if following.progress == "json":
         now = session.engine.now()
         for fields in status_documents(statuses):
-            out.line(document_line({"ts": timestamp(now), "event": "result", **fields}))
+            by = superseded.get(str(fields["service"]))
+            more = {"superseded_by": by.number if by else None}
+            out.line(document_line({"ts": timestamp(now), "event": "result", **fields, **more}))
     for status in statuses:
+        if by := superseded.get(status.service):
+            err.line(f"rollout: {superseded_line(by)}")
         if went_well(status):
             if following.chatty:
                 out.line(result_line(status))

@@ -8,6 +8,7 @@ import click
 
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
+from rollout.cli.recording import same_tasks
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
@@ -31,4 +32,5 @@ def command(settings: Settings, /, service: str, **values: Any) -> int:
             target.newest, MarkKind.RESUMED, "update resumed on request", reason="request"
         )
         say(following, f"{target.name}: revision {target.newest.number} goes on")
-        return finish(session, target.stack, following, [target.service])
+        asked = {target.service: same_tasks(target.newest.spec)}
+        return finish(session, target.stack, following, asked, [target.service])

@@ -9,6 +9,7 @@ import click
 from rollout.cli import options
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.prepare import ensure
+from rollout.cli.recording import same_tasks
 from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
 from rollout.cli.wiring import open_session
@@ -26,9 +27,10 @@ _MESSAGE = "manually requested rollback"
 @options.following
 @click.pass_obj
 def command(settings: Settings, /, service: str, number: int | None, **values: Any) -> int:
-    """Go back to the previous definition of a service, or with --to to any recorded one.
+    """Go back to the newest other definition of a service that was complete, or with --to to any.
 
-    Its cadence and its number of replicas come back with it.  Done twice, it is back and forth.
+    Its cadence and its number of replicas come back with it.  Done twice, it is back and forth
+    between two that both were complete; what never was complete must be named with --to.
     """
     following = following_of(**values)
     with open_session(settings) as session:
@@ -63,4 +65,5 @@ def roll_back(
             following,
             f"{target.name}: revision {revision.number} recorded, restores {source.number}",
         )
-    return finish(session, target.stack, following, [target.service])
+    asked = {target.service: same_tasks(source.spec)}
+    return finish(session, target.stack, following, asked, [target.service])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,12 +12,12 @@ from msgspec.structs import replace
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.prepare import ensure
-from rollout.cli.recording import record_change
+from rollout.cli.recording import record_change, still_changed
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
 from rollout.errors import UsageError
-from rollout.model.spec import Mode
+from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.state import Cause
 
 
@@ -37,14 +38,18 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             if target.newest.spec.mode is not Mode.REPLICATED:
                 raise UsageError(f"{target.name}: scale can only be used with replicated mode")
             refuse_if_held(session, target.stack, following)
-        stacks: dict[str, list[str]] = {}
+        stacks: dict[str, dict[str, Callable[[ServiceSpec], bool]]] = {}
         for target, count in found:
             wanted_spec = replace(target.newest.spec, replicas=count)
             ensure(session.engine, [wanted_spec], target.stack)
-            record_change(session, target, partial(replace, replicas=count), Cause.SCALE)
+            change = partial(replace, replicas=count)
+            recorded = record_change(session, target, change, Cause.SCALE)
             say(following, f"{target.name} scaled to {count}")
-            stacks.setdefault(target.stack, []).append(target.service)
-        codes = [finish(session, stack, following, services) for stack, services in stacks.items()]
+            asked = stacks.setdefault(target.stack, {})
+            asked[target.service] = still_changed(recorded, change)
+        codes = [
+            finish(session, stack, following, asked, [*asked]) for stack, asked in stacks.items()
+        ]
         return next((code for code in codes if code), 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import Any
 
 import click
@@ -13,7 +14,7 @@ from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.edits import edit
 from rollout.cli.images import Policy, resolved
 from rollout.cli.prepare import check, ensure
-from rollout.cli.recording import record_change
+from rollout.cli.recording import record_change, still_changed
 from rollout.cli.rollback import roll_back
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
@@ -66,11 +67,14 @@ def command(
                 ensure(session.engine, [wanted], target.stack)
             return wanted
 
-        revision = record_change(session, target, changed, Cause.UPDATE)
-        if revision is not None:
+        recorded = record_change(session, target, changed, Cause.UPDATE)
+        revision = recorded.revision
+        if recorded.is_new:
             say(following, f"{target.name}: revision {revision.number} recorded")
-        elif ask_again(session, target.newest):
-            say(following, f"{target.name}: revision {target.newest.number} goes on")
+        elif ask_again(session, revision):
+            say(following, f"{target.name}: revision {revision.number} goes on")
         else:
-            say(following, f"{target.name}: nothing changed, revision {target.newest.number}")
-        return finish(session, target.stack, following, [target.service])
+            say(following, f"{target.name}: nothing changed, revision {revision.number}")
+        change = partial(edit, flags=flags, environ=os.environ)
+        asked = {target.service: still_changed(recorded, change)}
+        return finish(session, target.stack, following, asked, [target.service])

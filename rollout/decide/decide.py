@@ -50,10 +50,10 @@ def _rules(view: View) -> Iterator[Action]:
         return
     yield from update.carry_through(view)
     yield from clean.scale_down(view)
-    if view.is_open and view.world.in_vain:
+    if view.is_open and view.world.in_vain and view.begins:
         yield verdict.in_vain(view)
         return
-    waits = bool(view.world.waits_for)
+    waits = bool(view.waits_for)
     if not view.world.stopping:
         if not waits:
             yield from repair.fill(view)

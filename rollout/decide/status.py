@@ -78,8 +78,8 @@ def _waiting(view: View) -> tuple[str, float | None]:
     if view.run.finished or (view.run.paused and not view.batch.in_flux):
         return "", None
     service = view.run.target.service
-    if view.world.waits_for:
-        return view.world.waits_for[0], None
+    if view.waits_for:
+        return view.waits_for[0], None
     starting = [slot for slot in view.slots if slot.bucket is Bucket.STARTING]
     if starting:
         healthy = any(slot.new is not None and slot.new.has_healthcheck for slot in starting)

@@ -58,6 +58,18 @@ class View(Struct, frozen=True, kw_only=True):
         return self.world.stopping or not (self.is_open or self.supervised)
 
     @property
+    def begins(self) -> bool:
+        """A task is still to be made, or to be begun, in some slot."""
+        return bool(self.batch.candidates) or any(
+            slot.bucket is Bucket.VACANT for slot in self.slots
+        )
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """Who begins nothing (a rollback before anything was replaced) waits for nobody."""
+        return self.world.waits_for if self.begins else ()
+
+    @property
     def acts_on_failure(self) -> bool:
         """Enough slots have failed for the failure action; `continue` never counts."""
         return self.run.action is not FailureAction.CONTINUE and too_many(

@@ -6,6 +6,7 @@ from rollout.errors import UsageError
 from rollout.ledger.ledger import outcome_of
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
+from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause, MarkKind
 
 History = tuple[Revision, ...]
@@ -24,9 +25,12 @@ def find(revisions: History, number: int) -> Revision:
 
 
 def previous_of(revisions: History) -> Revision:
-    """What a plain rollback restores: the definition before the newest, so twice is back and forth.
+    """What a plain rollback restores: the newest other definition that was once complete, so that
+    twice is back and forth between two that were.
 
-    Swarm's rule, and its refusals: there must be one, and not after an automatic rollback.
+    After a rollback that is the one that was rolled back from.  Raises UsageError, which names the
+    revisions to choose from, where that one never was complete: it is nothing to go to unasked.
+    Nor is it after an automatic rollback, as in Swarm.
     """
     newest = revisions[-1]
     name = full_name(newest.stack, newest.service)
@@ -34,24 +38,54 @@ def previous_of(revisions: History) -> Revision:
         raise UsageError(
             f"{name} was rolled back automatically to revision {newest.restores}: "
             "the definition before is the one that failed",
-            hint=f"`rollout rollback {name} --to N` goes to any; see `rollout history {name}`",
+            hint=_choices(revisions),
             reference="after-automatic-rollback",
         )
-    if len(revisions) < 2:
+    others = [each for each in revisions if each.spec != newest.spec]
+    if not others:
         raise UsageError(
             f"{name} does not have a previous spec",
             hint="there is one revision only, nothing to go back to",
             reference="no-previous-spec",
         )
-    before = revisions[-2]
-    if newest.cause is Cause.REBUILT and MarkKind.COMPLETED not in {m.kind for m in before.marks}:
+    complete = [each for each in others if _was_complete(each.spec, revisions)]
+    before = others[-1]
+    if newest.cause is Cause.REBUILT and before not in complete:
         raise UsageError(
             f"{name}'s ledger was lost and rebuilt: whether revision {before.number} ever was "
             "complete is not known",
-            hint=f"`rollout rollback {name} --to N` goes to any; see `rollout history {name}`",
+            hint=_choices(revisions),
             reference="after-rebuild",
         )
-    return before
+    if not complete or (newest.cause is Cause.ROLLBACK and before not in complete):
+        raise UsageError(
+            f"{name}: the definition before, revision {before.number}, never was complete",
+            hint=_choices(revisions),
+            reference="never-complete",
+        )
+    return complete[-1]
+
+
+def _was_complete(spec: ServiceSpec, revisions: History) -> bool:
+    return any(
+        mark.kind is MarkKind.COMPLETED
+        for each in revisions
+        if each.spec == spec
+        for mark in each.marks
+    )
+
+
+def _choices(revisions: History) -> str:
+    """Every other definition there is, and how it ended: `--to 1 (completed), --to 3 (paused)`."""
+    newest = revisions[-1]
+    name = full_name(newest.stack, newest.service)
+    ends = outcomes(revisions)
+    there = [
+        f"--to {each.number} ({ends[each.number]})"
+        for each in revisions
+        if each.spec != newest.spec
+    ]
+    return f"choose one with `rollout rollback {name} --to N`: {', '.join(there)}"
 
 
 def outcomes(revisions: History) -> dict[int, str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rollout.model.labels import full_name
+from rollout.model.revision import Revision
 from rollout.model.state import Cause, MarkKind, UpdateState
 from rollout.model.status import ServiceStatus
 from rollout.model.task import Task
@@ -94,6 +95,13 @@ def result_line(status: ServiceStatus) -> str:
     return clean(
         f"{full_name(status.stack, status.service)}: {message} "
         f"(revision {status.revision.number}, {status.running}/{status.desired} running)"
+    )
+
+
+def superseded_line(by: Revision) -> str:
+    """`shop_web: superseded by revision 8: rollback`, of which the result line is then about."""
+    return clean(
+        f"{full_name(by.stack, by.service)}: superseded by revision {by.number}: {by.cause}"
     )
 
 

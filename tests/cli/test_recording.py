@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from rollout.cli.recording import record_change
+from rollout.cli.recording import record_change, still_changed
 from rollout.cli.targets import find_service
 from rollout.controller.session import Session
 from rollout.engine.simulated.engine import SimulatedEngine
@@ -33,9 +36,10 @@ def test_a_change_is_made_to_what_another_has_recorded_meanwhile() -> None:
         session.ledger.record("st", newer, Cause.UPDATE)
         return replace(found, replicas=5)
 
-    recorded = record_change(session, target, scaled_by_two_at_once, Cause.SCALE)
+    made = record_change(session, target, scaled_by_two_at_once, Cause.SCALE)
 
-    assert recorded is not None
+    assert made.is_new
+    recorded = made.revision
     assert (recorded.number, recorded.spec.replicas) == (3, 5)
     assert recorded.spec.task.image == "v2"
 
@@ -43,7 +47,9 @@ def test_a_change_is_made_to_what_another_has_recorded_meanwhile() -> None:
 def test_no_change_no_revision() -> None:
     session = _session()
 
-    assert record_change(session, find_service(session, "st_web"), _same, Cause.UPDATE) is None
+    same = record_change(session, find_service(session, "st_web"), _same, Cause.UPDATE)
+
+    assert (same.revision.number, same.is_new) == (1, False)
     assert len(session.ledger.read("st")["web"]) == 1
 
 
@@ -61,3 +67,32 @@ def test_removed_meanwhile() -> None:
 
 def _same(found: ServiceSpec) -> ServiceSpec:
     return found
+
+
+@pytest.mark.parametrize(
+    ("change", "newer", "stands"),
+    [
+        ({"image": "v2"}, {"image": "v2", "replicas": 4}, True),
+        ({"image": "v2"}, {"image": "v1"}, False),
+        ({"image": "v2"}, {"image": "v3"}, False),
+        ({"replicas": 5}, {"image": "v3", "replicas": 5}, True),
+        ({"replicas": 5}, {"image": "v3"}, False),
+        ({"replicas": 5}, {"replicas": 3}, True),
+    ],
+)
+def test_what_a_command_asked_for_stands_in_the_same_tasks_or_where_it_is_kept(
+    change: dict[str, Any], newer: dict[str, Any], stands: bool
+) -> None:
+    """Of a number of replicas it is the number, or the same tasks under another one."""
+    session = _session()
+    target = find_service(session, "st_web")
+
+    asked = partial(_changed, **change)
+    recorded = record_change(session, target, asked, Cause.UPDATE)
+
+    assert still_changed(recorded, asked)(_changed(target.newest.spec, **newer)) is stands
+
+
+def _changed(spec: ServiceSpec, *, image: str = "", replicas: int = 0) -> ServiceSpec:
+    task = replace(spec.task, image=image) if image else spec.task
+    return replace(spec, task=task, replicas=replicas or spec.replicas)

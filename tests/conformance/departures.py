@@ -136,6 +136,12 @@ RULES = (
         expect=expectations.to_the_last_completed,
     ),
     Rule(
+        swarm="`rollback` goes to the spec before, complete or not",
+        rollout="to the newest other one that was complete; else it is refused, with the choices",
+        why="what never ran well is nothing to go to unasked",
+        expect=expectations.only_to_what_was_complete,
+    ),
+    Rule(
         swarm="keeps one previous spec",
         rollout="keeps at least ten revisions, `--to N`",
         why="the last good one may be two changes back",

@@ -264,6 +264,84 @@ def _back_to(good: str, begun: str, told: tuple[str, ...]) -> tuple[str, ...]:
     return (*before, f"{good} running")
 
 
+def only_to_what_was_complete(case: Case, facts: Facts) -> Facts:
+    """Swarm goes back to the spec before, complete or not, and forward again to what never was."""
+    if facts.previous is None:
+        return facts
+    known: list[tuple[Spec, bool]] = [(case.first, True)]
+    by_hand = False
+    asked = case.trace.asked[1:]
+    later = [*(each.at for each in asked[1:]), case.trace.until]
+    for command, asking, wanted, until in zip(
+        case.commands, asked, case.definitions, later, strict=False
+    ):
+        if isinstance(command, Rollback):
+            goes_to = _goes_to(known, by_hand=by_hand)
+            if goes_to is None:
+                return _refused_half_way(case, facts, asking.at)
+            known.append((goes_to, True))
+        elif not asking.refusal and not _asks_for_the_same(wanted, known[-1][0]):
+            # Slots fewer are gone before anybody asks for more; Swarm shows no end of that.
+            fewer = _replicas(wanted) < _replicas(known[-1][0])
+            known.append((wanted, fewer or _is_complete(case, wanted, asking.at, until)))
+        by_hand = isinstance(command, Rollback)
+    goes_to = _goes_to(known, by_hand=by_hand)
+    image = None if goes_to is None else goes_to["TaskTemplate"]["ContainerSpec"]["Image"]
+    return replace(facts, previous=image)
+
+
+def _replicas(spec: Spec) -> int:
+    count: int = spec["Mode"].get("Replicated", {}).get("Replicas", 1)
+    return count
+
+
+def _goes_to(known: list[tuple[Spec, bool]], *, by_hand: bool) -> Spec | None:
+    """`by_hand`: the newest is a rollback, so the one before it is what it went back from."""
+    newest = known[-1][0]
+    others = [each for each in known if not _asks_for_the_same(each[0], newest)]
+    good = [
+        spec
+        for spec, _ in others
+        if any(was_complete and _asks_for_the_same(spec, each) for each, was_complete in known)
+    ]
+    if not good or (by_hand and others[-1][0] is not good[-1]):
+        return None
+    return good[-1]
+
+
+def _is_complete(case: Case, spec: Spec, since: float, until: float) -> bool:
+    """Of a number of replicas alone Swarm shows no end: it is complete once it was watched."""
+    image = spec["TaskTemplate"]["ContainerSpec"]["Image"]
+    ends = {"completed", "rollback_completed"}
+    shown = [each for each in case.trace.shown if since <= each.at < until and each.image == image]
+    watched_s = cadence_of(spec, "UpdateConfig").monitor_s
+    alone = bool(shown) and shown[-1].state is None and until - since >= watched_s
+    return alone or any(each.state in ends for each in shown)
+
+
+def _refused_half_way(case: Case, facts: Facts, at: float) -> Facts:
+    """To roll a rollback back, to what never was complete: the first one goes on."""
+    first, bad = facts.states[0][0], facts.states[1][0]
+    reached = {
+        life.slot
+        for life in case.trace.lives
+        if life.image == bad and life.started_at is not None and life.started_at < at
+    }
+    beside = "+ " if cadence_of(case.first, "RollbackConfig").start_first else ""
+    back = (f"{first} shutdown", f"{bad} shutdown", f"{beside}{first} running")
+    untouched = len(facts.slots) - len(reached)
+    return replace(
+        facts,
+        states=(*facts.states[:3], (first, "rollback_completed", "rollback completed")),
+        slots=tuple(sorted([(f"{first} running",)] * untouched + [back] * len(reached))),
+        untouched=untouched,
+        together=len(reached),
+        refused=facts.refused + 1,
+        previous=None,
+        seconds={},
+    )
+
+
 def rolled_back_is_no_success(case: Case, facts: Facts) -> Facts:
     by_itself = any(message.startswith("update rolled back") for _, _, message in facts.states)
     if facts.succeeds and by_itself and facts.states[-1][1] == "rollback_completed":

@@ -93,7 +93,7 @@ def test_begun_before_an_update_is_complete_it_touches_only_what_was_updated(
         update = start("deploy", "-c", compose_file(tmp_path, text), stack)
         seen.wait_for(lambda: len(seen.of("start", revision=2)) == 2)
         rollout("rollback", f"{stack}_web")
-        finish(update)
+        finish(update, expect=9)
 
     assert {e.slot for e in seen.of("start", revision=3)} == {1, 2}
     assert not [e for e in seen.of("die", revision=1) if e.slot in (3, 4)]

@@ -68,16 +68,17 @@ def _assert_never_two_in_a_slot(seen: Witness) -> None:
 def test_three_updates_at_the_same_moment(
     tmp_path: Path, stack: str, image: str, client: docker.APIClient
 ) -> None:
-    """Each is recorded, the last one is what runs, and all three say that they are done."""
+    """Each is recorded, the last one is what runs, and the other two are superseded."""
     _deploy(tmp_path, stack, image)
 
     with witness(stack) as seen:
-        for each in [_change(stack, number) for number in (2, 3, 4)]:
-            finish(each, expect=0)
+        ended = [finish(each, expect=None) for each in [_change(stack, n) for n in (2, 3, 4)]]
 
     history = _history(stack)
     assert [each["revision"] for each in history] == [1, 2, 3, 4]
     last = history[-1]["spec"]["task"]["environment"]["VERSION"]
+    codes = {number: ran.code for number, ran in zip("234", ended, strict=True)}
+    assert codes == {number: 0 if number == last else 9 for number in "234"}
     assert _live(client, stack) == [(1, last), (2, last), (3, last)]
     _assert_never_two_in_a_slot(seen)
 
@@ -106,8 +107,9 @@ def test_a_rollback_meanwhile(
         seen.wait_for(lambda: seen.of("start", revision=2))
         back = start("rollback", f"{stack}_web", "--progress", "json")
         finish(back, expect=0)
-        finish(update, expect=0)
+        ran = finish(update, expect=9)
 
+    assert f"rollout: {stack}_web: superseded by revision 3: rollback\n" in ran.err
     assert _live(client, stack) == [(1, "1"), (2, "1"), (3, "1")]
     assert {event.slot for event in seen.of("die")} == {1}
 
@@ -177,7 +179,7 @@ def test_a_holder_that_was_stopped_follows_when_it_goes_on(
         finish(_change(stack, 3), expect=0)
         before = len(seen.events)
         holder.send_signal(signal.SIGCONT)
-        finish(holder, expect=0)
+        finish(holder, expect=9)
 
     assert _live(client, stack) == [(1, "3"), (2, "3"), (3, "3")]
     assert not [event for event in seen.events[before:] if event.what in ("start", "kill", "die")]

@@ -11,7 +11,7 @@ from rollout.model.action import Note
 from rollout.model.dependencies import dependencies_first
 from rollout.model.revision import Revision
 from rollout.model.spec import RestartCondition, RestartPolicy
-from rollout.model.state import ContainerStatus, MarkKind
+from rollout.model.state import Cause, ContainerStatus, MarkKind
 from rollout.model.task import Task
 from tests.decide import given
 
@@ -116,6 +116,25 @@ def test_waiting_in_vain_is_the_end(
 
     assert isinstance(action, Note)
     assert (action.kind, action.message) == (kind, message)
+
+
+def test_who_begins_nothing_waits_for_nobody() -> None:
+    """A rollback before anything was replaced, though what it depends on will not come."""
+    v1, v2 = given.first(replicas=1), given.revision(2, replicas=1, ended=MarkKind.PAUSED)
+    back = given.revision(3, "v1", replicas=1, cause=Cause.ROLLBACK, restores=1, ago=1.0)
+    world = World(
+        revisions=(v1, v2, back),
+        tasks=(given.running(1, v1),),
+        now=given.NOW,
+        waits_for=("db to complete",),
+        in_vain="db to complete",
+    )
+
+    (action,) = decide(world).actions
+
+    assert isinstance(action, Note)
+    assert (action.kind, action.message) == (MarkKind.COMPLETED, "rollback completed")
+    assert decide(world).status.waiting_for == ""
 
 
 def test_a_task_that_others_wait_for_may_end_well() -> None:

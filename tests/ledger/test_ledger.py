@@ -156,14 +156,79 @@ def test_a_record_that_cannot_be_read_is_named() -> None:
         ledger.read("shop")
 
 
-def test_a_rollback_restores_the_definition_before() -> None:
-    """Of a rollback it is the one that was rolled back from: twice is back and forth."""
-    ledger = _ledger()
-    history = _record(ledger, 1, 2)
-    assert previous_of(history).number == 1
+def _complete(ledger: Ledger, *numbers: int) -> tuple[Revision, ...]:
+    """Recorded one after the other, each complete before the next one."""
+    for number in numbers:
+        ledger.note(_record(ledger, number)[-1], MarkKind.COMPLETED, "update completed")
+    return ledger.read("shop")["web"]
 
-    ledger.record("shop", history[0].spec, Cause.ROLLBACK, restores=1)
-    assert previous_of(ledger.read("shop")["web"]).spec == _version(2)
+
+def _roll_back(ledger: Ledger) -> Revision:
+    """By hand, without saying where to; it has not begun yet."""
+    source = previous_of(ledger.read("shop")["web"])
+    made = ledger.record("shop", source.spec, Cause.ROLLBACK, restores=source.number)
+    assert made is not None
+    return source
+
+
+def test_a_rollback_restores_the_definition_before() -> None:
+    """Of a rollback it is the one that was rolled back from: twice is back and forth, also before
+    the first one is complete."""
+    ledger = _ledger()
+    _complete(ledger, 1, 2)
+
+    assert _roll_back(ledger).number == 1
+    assert _roll_back(ledger).number == 2
+    assert _roll_back(ledger).spec == _version(1)
+
+
+def test_a_rollback_passes_over_what_never_was_complete() -> None:
+    """Two bad releases in a row: back to the last good one, not to the first bad one."""
+    ledger = _ledger()
+    _complete(ledger, 1)
+    ledger.note(_record(ledger, 2)[-1], MarkKind.PAUSED, "update paused")
+    _record(ledger, 3)
+
+    assert _roll_back(ledger).number == 1
+
+
+@pytest.mark.parametrize("end", [MarkKind.PAUSED, MarkKind.FAILED, None])
+def test_forward_to_what_never_was_complete_is_refused_with_the_choices(
+    end: MarkKind | None,
+) -> None:
+    """Rolled back from a release that failed, or before it was through: not unasked to that."""
+    ledger = _ledger()
+    _complete(ledger, 1, 2)
+    bad = _record(ledger, 3)[-1]
+    if end is not None:
+        ledger.note(bad, end, "")
+
+    assert _roll_back(ledger).number == 2
+    with pytest.raises(UsageError, match=r"revision 3, never was complete") as refused:
+        previous_of(ledger.read("shop")["web"])
+    ended = str(end) if end else "superseded"
+    assert f"`rollout rollback shop_web --to N`: --to 1 (completed), --to 3 ({ended})" in str(
+        refused.value
+    )
+
+
+def test_what_was_complete_under_another_number_counts() -> None:
+    """Revision 3 repeats 1, which was complete; so the way back from 4 leads there."""
+    ledger = _ledger()
+    _complete(ledger, 1, 2)
+    _record(ledger, 1, 4)
+
+    assert _roll_back(ledger).number == 3
+
+
+def test_a_rollback_of_a_rollback_that_failed_is_refused_where_nothing_was_complete() -> None:
+    """A first deployment that failed, and a second try."""
+    ledger = _ledger()
+    ledger.note(_record(ledger, 1)[-1], MarkKind.FAILED, "web.1 exited 1")
+    _record(ledger, 2)
+
+    with pytest.raises(UsageError, match=r"revision 1, never was complete \(choose one"):
+        previous_of(ledger.read("shop")["web"])
 
 
 def test_a_rollback_is_refused_where_there_is_nothing_to_go_back_to() -> None:
