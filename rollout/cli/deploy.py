@@ -25,6 +25,7 @@ from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import begin_removal
 from rollout.controller.session import Look, Session
+from rollout.errors import UsageError
 from rollout.model.dependencies import dependencies_first
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
@@ -70,9 +71,10 @@ def command(
 
     STACK defaults to Compose's project name.  What is as the file says already is left alone.
     """
-    following = following_of(**values)
     wanted = load_stack(files, name=stack, env_files=env_files, profiles=profiles)
-    with open_session(settings) as session:
+    following = following_of(**values, said=wanted.settings.progress)
+    prune = _prunes(prune, wanted)
+    with open_session(settings, parallel=wanted.settings.parallel) as session:
         refuse_if_held(session, wanted.name, following)
         look = adopted(session, recovered(session, wanted.name), wanted)
         recorded = look.book
@@ -128,6 +130,15 @@ def _record(
         quiet = False
     if quiet:
         say(following, f"{wanted.name}: nothing changed")
+
+
+def _prunes(asked: bool, wanted: Stack) -> bool:
+    """Whether services that are not in the file go.  Raises UsageError for yes and no at once."""
+    if asked and wanted.settings.ignore_orphans:
+        raise UsageError(
+            "--prune and COMPOSE_IGNORE_ORPHANS exclude each other", hint="leave one out"
+        )
+    return asked or (wanted.settings.remove_orphans and not wanted.settings.ignore_orphans)
 
 
 def _prune(session: Session, wanted: Stack, recorded: Recorded, following: Following) -> None:

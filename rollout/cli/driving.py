@@ -52,12 +52,18 @@ class Following(NamedTuple):
 
 
 def following_of(
-    *, detach: bool, progress: str, quiet: bool, timeout: str | None, on_conflict: str
+    *,
+    detach: bool,
+    progress: str,
+    quiet: bool,
+    timeout: str | None,
+    on_conflict: str,
+    said: str | None = None,
 ) -> Following:
-    """Raises UsageError."""
+    """`said`: how progress is shown where no flag says so.  Raises UsageError."""
     return Following(
         detach=detach,
-        progress=sinks.choose(progress, quiet=quiet),
+        progress=sinks.choose(progress, quiet=quiet, said=said),
         timeout_s=None if timeout is None else duration("timeout", timeout),
         on_conflict=on_conflict,
     )

@@ -1,31 +1,18 @@
-"""The Compose files of a command line → a Stack.
-
-Where none is named they are found as Compose finds them: COMPOSE_FILE, else `compose.yaml` and its
-other names here or in a folder above, with the override file beside it.
-"""
+"""The Compose files of a command line → a Stack."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from rollout.compose.load import Document, load, load_tree
-from rollout.errors import UsageError
 from rollout.model.stack import Stack
 from rollout.views.text import clean
-
-_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
-_OVERRIDES = (
-    "compose.override.yaml",
-    "compose.override.yml",
-    "docker-compose.override.yml",
-    "docker-compose.override.yaml",
-)
 
 
 def load_stack(
@@ -36,7 +23,7 @@ def load_stack(
     profiles: Sequence[str] = (),
 ) -> Stack:
     """Read, merge and check; what is ignored is said on stderr.  Raises FileError, UsageError."""
-    stack = load(_chosen(files), **_surroundings(name, env_files, profiles))
+    stack = load(files, **_surroundings(name, env_files, profiles))
     warn(stack.warnings)
     return stack
 
@@ -45,7 +32,7 @@ def load_document(
     files: Sequence[str], *, env_files: Sequence[str] = (), profiles: Sequence[str] = ()
 ) -> Document:
     """The files as one, whether or not this engine can do it all."""
-    document = load_tree(_chosen(files), **_surroundings(None, env_files, profiles))
+    document = load_tree(files, **_surroundings(None, env_files, profiles))
     warn(document.warnings)
     return document
 
@@ -55,25 +42,17 @@ def warn(warnings: Sequence[str]) -> None:
         click.echo(f"rollout: {clean(warning)}", err=True)
 
 
-def find_files(folder: Path, environ: Mapping[str, str]) -> list[str]:
-    """Where none is named.  Raises UsageError where there is none."""
-    if listed := environ.get("COMPOSE_FILE"):
-        separator = environ.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
-        return [each for each in listed.split(separator) if each]
-    for here in (folder, *folder.parents):
-        found = _first(here, _NAMES)
-        if found is not None:
-            override = _first(here, _OVERRIDES)
-            return [str(found), *([str(override)] if override else [])]
-    raise UsageError("no Compose file here", hint="name one with -c FILE")
-
-
-def _first(folder: Path, names: Sequence[str]) -> Path | None:
-    return next((folder / name for name in names if (folder / name).is_file()), None)
-
-
-def _chosen(files: Sequence[str]) -> list[str]:
-    return list(files) or find_files(Path.cwd(), os.environ)
+def here() -> Path:
+    """The folder the command is typed in, by the name it was entered by: the project's name may be
+    that of a symbolic link, as in Compose."""
+    said = os.environ.get("PWD", "")
+    if os.path.isabs(said):  # noqa: PTH117  never raises
+        try:
+            if os.path.samefile(said, "."):  # noqa: PTH121
+                return Path(said)
+        except OSError:
+            pass
+    return Path.cwd()
 
 
 def _surroundings(
@@ -82,7 +61,7 @@ def _surroundings(
     return {
         "environ": dict(os.environ),
         "project_name": name,
-        "cwd": Path.cwd(),
+        "cwd": here(),
         "profiles": tuple(profiles),
         "env_files": tuple(env_files),
         "stdin": sys.stdin,

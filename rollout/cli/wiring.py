@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rollout.cli.settings import Settings
+from rollout.compose.settings import parallel_of
 from rollout.controller.session import Session
 from rollout.errors import EngineError, UsageError
 from rollout.ledger.ledger import Ledger
@@ -40,10 +41,16 @@ def open_engine(settings: Settings) -> Iterator[DockerEngine]:
 
 
 @contextmanager
-def open_session(settings: Settings) -> Iterator[Session]:
-    """The engine and its ledger."""
+def open_session(settings: Settings, *, parallel: int | None = None) -> Iterator[Session]:
+    """The engine and its ledger.
+
+    `parallel`: how many actions may be under way at once, 0 for no limit; None: as the environment
+    says.  Raises UsageError where that is no number.
+    """
+    limit = parallel_of(os.environ) if parallel is None else parallel
     with open_engine(settings) as engine:
-        yield Session(engine, Ledger(engine.store, engine.now, by=author()))
+        ledger = Ledger(engine.store, engine.now, by=author())
+        yield Session(engine, ledger, parallel=limit)
 
 
 def _log_retry(error: EngineError, pause_s: float) -> None:

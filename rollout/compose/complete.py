@@ -14,6 +14,7 @@ from msgspec import Struct
 from rollout.compose.env_files import from_files, from_outside
 from rollout.compose.node import BAD, Mark, Node, Report, join
 from rollout.compose.paths import Paths, resolve
+from rollout.compose.settings import is_on
 
 SECRETS = "/run/secrets"
 _DROPPED = ("version",)
@@ -32,6 +33,11 @@ class Project(Struct, frozen=True):
     @property
     def home(self) -> str:
         return self.environ.get("HOME", "/root")
+
+    @property
+    def compatible(self) -> bool:
+        """Names as Compose 1 made them."""
+        return is_on(self.environ, "COMPOSE_COMPATIBILITY")
 
     def path(self, written: str) -> str:
         """A path as the engine's host is told it; `~` is the caller's home."""

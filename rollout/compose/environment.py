@@ -127,23 +127,3 @@ def env_file_variables(files: Sequence[Path], outside: Mapping[str, str]) -> dic
             known = {**found, **outside}
             found.update(load_env_file(path, known.get))
     return found
-
-
-def project_environment(
-    folders: Sequence[Path], env_files: Sequence[Path], environ: Mapping[str, str]
-) -> dict[str, str]:
-    """What variables in the Compose file see: the process's own, then those of the files named.
-
-    Where none is named, the `.env` of each folder, those of earlier folders first.  A `.env` that
-    is not there is fine, a file that was named must be.  Raises FileError.
-    """
-    found = dict(environ)
-    if env_files:
-        return {**env_file_variables(env_files, found), **found}
-    if environ.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in ("1", "t", "true"):
-        return found
-    for folder in dict.fromkeys(folders):
-        path = folder / ".env"
-        if os.path.isfile(path):  # noqa: PTH113  never raises
-            found = {**env_file_variables([path], found), **found}
-    return found

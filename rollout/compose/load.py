@@ -18,13 +18,14 @@ from msgspec import Struct, structs
 from rollout.compose import write
 from rollout.compose.check import check
 from rollout.compose.complete import Project, complete, used_only
-from rollout.compose.environment import project_environment
+from rollout.compose.finding import find
 from rollout.compose.interpolate import Interpolator, TemplateError
 from rollout.compose.merge import Merger, Scope
 from rollout.compose.node import Mark, Node, Report, shown
 from rollout.compose.read import read
 from rollout.compose.read_task import image_name
-from rollout.compose.reader import STDIN, Reader
+from rollout.compose.reader import Reader
+from rollout.compose.settings import named, parallel_of, settings_of
 from rollout.compose.support import check_support
 from rollout.errors import FileError, UsageError
 from rollout.model.labels import is_stack_name
@@ -58,6 +59,7 @@ def load(
     """The stack that the files ask for.
 
     `files` are paths from `cwd`, or `-` for `stdin`; later ones are merged over earlier ones.
+    Where none is named, they are those of COMPOSE_FILE, or what lies in `cwd` or above it.
     Raises FileError, or FileErrors where several things are wrong; UsageError without a file.
     """
     report = Report()
@@ -67,7 +69,7 @@ def load(
     report.check()
     stack = read(document.tree, document.project, report)
     report.check()
-    return structs.replace(stack, disabled=document.disabled)
+    return structs.replace(stack, disabled=document.disabled, settings=settings_of(sources.environ))
 
 
 def load_tree(
@@ -117,19 +119,19 @@ class _Sources:
         env_files: Sequence[str],
         stdin: TextIO | None,
     ) -> None:
-        if not files:
-            raise UsageError("no Compose file was named", hint="use -c FILE")
-        self.files = files
         self.reader = Reader(cwd, stdin)
-        named = next((each for each in files if each != STDIN), STDIN)
-        path = self.reader.path(named)
-        self.folder = path if named == STDIN else path.parent
-        paths = [cwd / each for each in env_files]
-        self.environ = project_environment([self.folder], paths, environ)
+        found = find(files, env_files, environ, self.reader.cwd)
+        self.files = found.files
+        self.folder = found.folder
+        self.environ = found.environ
+        parallel_of(found.environ)  # as Compose, which refuses what is no number here
+        self.warnings = (*found.warnings, *named(found.environ))
 
     def assemble(
         self, project_name: str | None, profiles: Sequence[str], report: Report
     ) -> Document:
+        for warning in self.warnings:
+            report.warn(warning)
         name = self.name(project_name)
         environ = {**self.environ, "COMPOSE_PROJECT_NAME": name}
         project = Project(name, self.folder, environ)

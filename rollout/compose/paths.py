@@ -28,7 +28,7 @@ class Paths(Struct, frozen=True):
     """What `~` stands for."""
 
     def whole(self, written: str) -> str:
-        if written.startswith("~"):
+        if written.startswith("~") and self.home:
             return posixpath.normpath(f"{self.home}/{written[1:]}")
         if not written or written.startswith("/") or _WINDOWS.match(written):
             return written

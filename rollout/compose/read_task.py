@@ -24,10 +24,13 @@ from rollout.model.spec import (
 )
 from rollout.model.units import parse_duration
 
+DEFAULT_PLATFORM = "DOCKER_DEFAULT_PLATFORM"
+
 
 def image_name(name: str, node: Node, project: Project) -> str:
     """As the file writes it; without one, the name Compose gives what it builds."""
-    return str(node.get("image") or f"{project.name}-{name}".lower())
+    between = "_" if project.compatible else "-"
+    return str(node.get("image") or f"{project.name}{between}{name}".lower())
 
 
 def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
@@ -50,7 +53,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         init=get("init"),
         read_only=get("read_only", default=False),
         privileged=get("privileged", default=False),
-        platform=get("platform", default=""),
+        platform=get("platform", default=parts.project.environ.get(DEFAULT_PLATFORM, "")),
         pull_policy=get("pull_policy", default=""),
         stop_signal=get("stop_signal", default=""),
         stop_grace_s=parse_duration(get("stop_grace_period", default="10s")),

@@ -99,7 +99,7 @@ class Driver:
         self._own = own
         self._lease = Lease(session.engine.store, stack, session.engine.now)
         self._perform = Perform(session, stack, self._lease)
-        self._workers = Workers(self._perform, wake.set)
+        self._workers = Workers(self._perform, wake.set, session.parallel)
         self._attempts = Attempts()
         self._telling = Telling(stack, report)
         self._patience = Patience(stack)

@@ -15,6 +15,8 @@ from rollout.model.task import Task
 class Session(Struct, frozen=True):
     engine: Engine
     ledger: Ledger
+    parallel: int = 0
+    """Actions under way at once, at the most; 0 for as many as is good."""
 
 
 class Look(Struct, frozen=True, kw_only=True):

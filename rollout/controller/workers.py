@@ -28,11 +28,15 @@ class Result(Struct, frozen=True, kw_only=True):
 class Workers:
     """Runs actions; `wake` is called, from a worker's thread, whenever one has ended.
 
-    An error that is not ours ends the controller: it is raised by `results`.
+    `most` is how many may be under way at once, 0 for as many as is good.  An error that is not
+    ours ends the controller: it is raised by `results`.
     """
 
-    def __init__(self, run: Callable[[Action], None], wake: Callable[[], None]) -> None:
+    def __init__(
+        self, run: Callable[[Action], None], wake: Callable[[], None], most: int = 0
+    ) -> None:
         self._run = run
+        self._most = most or THREADS
         self._wake = wake
         self._pool: ThreadPoolExecutor | None = None
         self._ended: SimpleQueue[tuple[Result, BaseException | None]] = SimpleQueue()
@@ -46,7 +50,7 @@ class Workers:
         if isinstance(action, Stop):
             self._leaving.add(key)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="rollout")
+            self._pool = ThreadPoolExecutor(self._most, thread_name_prefix="rollout")
         self._pool.submit(self._work, service, action)
 
     def busy(self, service: str, now: float) -> dict[tuple[str, object], float]:

@@ -25,6 +25,17 @@ class Build(Struct, frozen=True, kw_only=True):
     cache_from: tuple[str, ...] = ()
 
 
+class ComposeSettings(Struct, frozen=True, kw_only=True):
+    """What Compose's own variables ask of a command, from the environment or `.env`."""
+
+    remove_orphans: bool = False
+    ignore_orphans: bool = False
+    parallel: int = 0
+    """Calls to the engine under way at once, at the most; 0 for no limit."""
+    progress: str = ""
+    """How progress is shown where no flag says so."""
+
+
 class Stack(Struct, frozen=True, kw_only=True):
     name: str
     services: tuple[ServiceSpec, ...]
@@ -38,6 +49,7 @@ class Stack(Struct, frozen=True, kw_only=True):
     disabled: tuple[str, ...] = ()
     """Services whose profiles are off: not deployed, and not pruned either, as they are in the
     file."""
+    settings: ComposeSettings = ComposeSettings()
 
     def service(self, name: str) -> ServiceSpec | None:
         return next((each for each in self.services if each.name == name), None)

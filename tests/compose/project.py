@@ -33,17 +33,19 @@ class Folder:
     def load(
         self,
         text: str | None = None,
-        *files: str,
+        *named: str,
+        files: Sequence[str] | None = None,
         environ: Mapping[str, str] | None = None,
         profiles: Sequence[str] = (),
         env_files: Sequence[str] = (),
         name: str | None = None,
         stdin: str | None = None,
     ) -> Stack:
+        """`files`: instead of those named, none where the command names none."""
         if text is not None:
             (self.path / FILE).write_text(text)
         return load(
-            files or (FILE,),
+            (named or (FILE,)) if files is None else files,
             environ=environ or {},
             project_name=name,
             cwd=self.path,

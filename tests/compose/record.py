@@ -2,9 +2,14 @@
 
     python -m tests.compose.record /path/to/docker-compose
 
-A case is a folder's `files`, which of them are read (`use`), options before and after the command
-(`global`, `options`), variables (`environ`) and standard input (`stdin`); `out` is what was
-printed, null where it was refused; `hashes` what `--hash` printed, where no folder's name is in it.
+A case is a folder's `files` (null for a folder), which of them are named (`use`, c.yml where it is
+left out), in which folder one is (`cwd`), options before and after the command (`global`,
+`options`), variables (`environ`) and standard input (`stdin`); `out` is what was printed, null
+where it was refused; `hashes` what `--hash` printed, where no folder's name is in it.
+
+Further cases are recorded with their file: a JSON list of cases without `out`.
+
+    python -m tests.compose.record /path/to/docker-compose cases.json
 """
 
 from __future__ import annotations
@@ -28,8 +33,12 @@ def lay_out(case: dict[str, Any], folder: Path) -> list[str]:
     """Write a case's files; the names of those that are read."""
     for name, text in case["files"].items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    return case.get("use") or ["c.yml"]
+        if text is None:
+            (folder / name).mkdir()
+        else:
+            (folder / name).write_text(text)
+    use: list[str] = case.get("use", ["c.yml"])
+    return use
 
 
 def record(compose: str, case: dict[str, Any], folder: Path) -> str | None:
@@ -39,7 +48,7 @@ def record(compose: str, case: dict[str, Any], folder: Path) -> str | None:
     command += case.get("global", [])
     done = subprocess.run(
         [*command, "config", *case.get("options", [])],
-        cwd=folder,
+        cwd=folder / case.get("cwd", "."),
         env={"PATH": "/bin:/usr/bin", "HOME": "/root", **case.get("environ", {})},
         input=case.get("stdin", ""),
         capture_output=True,
@@ -69,7 +78,14 @@ def _in_a_folder(compose: str, case: dict[str, Any]) -> str | None:
 
 
 def main() -> None:
-    write([record_anew(sys.argv[1], case) for case in json.loads(RECORDED.read_text())])
+    compose, *more = sys.argv[1:]
+    recorded = json.loads(RECORDED.read_text())
+    if more:
+        added = [record_anew(compose, case) for case in json.loads(Path(more[0]).read_text())]
+        names = {case["name"] for case in added}
+        write([*(case for case in recorded if case["name"] not in names), *added])
+    else:
+        write([record_anew(compose, case) for case in recorded])
 
 
 def write(cases: list[dict[str, Any]]) -> None:

@@ -23,10 +23,15 @@ HASHED = [case for case in CASES if "hashes" in case and case["name"] not in DIF
 
 
 def printed(
-    case: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str], *options: str
+    case: dict[str, Any],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    *options: str,
 ) -> str | None:
     """What `rollout config` prints; nothing where it refuses."""
     chosen = [word for name in lay_out(case, folder) for word in ("-c", name)]
+    monkeypatch.chdir(folder / case.get("cwd", "."))
     code = execute(["config", *chosen, *case.get("global", []), *options])
     said = capsys.readouterr()
     assert code in (0, 2)
@@ -39,7 +44,6 @@ def folder(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     """Where the case's files are, with its variables and its standard input."""
     folder = tmp_path / "p"
     folder.mkdir()
-    monkeypatch.chdir(folder)
     for name in list(os.environ):
         monkeypatch.delenv(name)
     for name, value in {"HOME": "/root", **case.get("environ", {})}.items():
@@ -50,9 +54,12 @@ def folder(case: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_it_is_what_compose_printed(
-    case: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
+    case: dict[str, Any],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    found = printed(case, folder, capsys, *case.get("options", []))
+    found = printed(case, folder, capsys, monkeypatch, *case.get("options", []))
 
     same = (found or "").rstrip("\n") == (case["out"] or "").rstrip("\n")
     assert same != (case["name"] in DIFFERENCES), found
@@ -60,10 +67,13 @@ def test_it_is_what_compose_printed(
 
 @pytest.mark.parametrize("case", HASHED, ids=[case["name"] for case in HASHED])
 def test_its_hashes_are_those_of_compose(
-    case: dict[str, Any], folder: Path, capsys: pytest.CaptureFixture[str]
+    case: dict[str, Any],
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """They are taken over the JSON form, so that is the same, too."""
-    found = printed(case, folder, capsys, "--hash", "*")
+    found = printed(case, folder, capsys, monkeypatch, "--hash", "*")
 
     assert sorted((found or "").splitlines()) == sorted(case["hashes"].splitlines())
 
