@@ -20,11 +20,11 @@ from requests import Response
 from requests.adapters import HTTPAdapter
 
 from rollout.engine.docker.endpoint import Endpoint
-from rollout.engine.docker.faults import LINK_FAULTS, one_line, translate
+from rollout.engine.docker.faults import CHECK_ADDRESS, LINK_FAULTS, one_line, translate
 from rollout.engine.docker.retry import Again, OnRetry, retried
 from rollout.engine.docker.streams import frames, raise_pull_error
 from rollout.engine.docker.tally import Tally
-from rollout.errors import EngineError, EngineUnavailableError
+from rollout.errors import EngineError, EngineUnavailableError, UsageError
 from rollout.model.spec import Hook
 
 Json = dict[str, Any]
@@ -33,6 +33,8 @@ T = TypeVar("T")
 _SILENCE_S = 600.0
 """How long a pull may say nothing (unpacking one large layer is silent), and a hook."""
 _REGISTRY_S = 20.0
+_CONNECT_S = 10.0
+"""How long an address may say nothing at all when it is first knocked at."""
 
 
 class Stream(Generic[T]):
@@ -257,6 +259,15 @@ class Api:
             Again.FAULTS,
         )
 
+    def images(self, repository: str) -> list[Json]:
+        """All that the host has of a repository, those without a tag too."""
+        filters = {"reference": [repository]}
+        return self._many(
+            "list images",
+            lambda: self._client.images(all=True, filters=filters),
+            Again.FAULTS,
+        )
+
     def distribution(self, reference: str) -> Json:
         """What the registry says of an image."""
         return self._one(
@@ -414,7 +425,32 @@ class Api:
 def new_client(
     endpoint: Endpoint, adapter: HTTPAdapter, version: str, timeout_s: float
 ) -> APIClient:
-    """A client that talks through `adapter` and has not talked yet."""
+    """A client that talks through `adapter` and has not talked yet.
+
+    Raises UsageError where the Docker CLI's configuration, which the SDK reads, makes no sense.
+    """
+    try:
+        client = _new_client(endpoint, adapter, version, timeout_s)
+        _check_headers(client)
+    except (DockerException, ValueError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"Docker's config.json cannot be used: {one_line(str(error))}",
+            hint="it is in $DOCKER_CONFIG, else in ~/.docker",
+        ) from error
+    return client
+
+
+def _check_headers(client: APIClient) -> None:
+    """The SDK sends them with every call, and looks at them no sooner.  Raises TypeError."""
+    sdk: Any = client  # it has no public name for what it read
+    headers = sdk._general_configs.get("HttpHeaders") or {}  # noqa: SLF001
+    if not all(isinstance(each, str) for pair in headers.items() for each in pair):
+        raise TypeError("HttpHeaders holds what is no text")
+
+
+def _new_client(
+    endpoint: Endpoint, adapter: HTTPAdapter, version: str, timeout_s: float
+) -> APIClient:
     if endpoint.scheme == "tcp":
         client = APIClient(endpoint.host, version, int(timeout_s), tls=endpoint.tls is not None)
         _set_tls(client, endpoint)
@@ -432,15 +468,16 @@ def new_client(
 def ping(client: APIClient, endpoint: Endpoint) -> str:
     """The newest API version that the engine speaks.  Raises EngineUnavailableError."""
     try:
-        answer = client.get(f"{client.base_url}/_ping", timeout=client.timeout)
-    except (DockerException, *LINK_FAULTS) as error:
+        timeout = (min(_CONNECT_S, client.timeout), client.timeout)
+        answer = client.get(f"{client.base_url}/_ping", timeout=timeout)
+    except (DockerException, *LINK_FAULTS, ValueError) as error:
         raise translate(error, "reach the engine", endpoint) from error
     version = answer.headers.get("Api-Version", "")
     if not version:
         said = one_line(answer.text)[:120] or f"HTTP {answer.status_code}"
         raise EngineUnavailableError(
             f"{endpoint}: what answers there is no Docker engine: {said}",
-            hint="check the address given with -H, --context or DOCKER_HOST",
+            hint=CHECK_ADDRESS,
         )
     return version
 

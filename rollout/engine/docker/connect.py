@@ -18,7 +18,7 @@ from rollout.engine.docker.transport import (
     UnixDialer,
     ssh_command,
 )
-from rollout.errors import EngineError, EngineUnavailableError
+from rollout.errors import EngineUnavailableError, RolloutError
 
 NEWEST = "1.51"
 """Docker 28.5, the newest that all tests have been run on."""
@@ -32,7 +32,7 @@ def open_api(endpoint: Endpoint, timeout_s: float, on_retry: OnRetry) -> Api:
     try:
         theirs = ping(new_client(endpoint, adapter, NEWEST, timeout_s), endpoint)
         version = negotiated(theirs, endpoint)
-    except EngineError:
+    except RolloutError:
         adapter.close()
         raise
     return Api(new_client(endpoint, adapter, version, timeout_s), endpoint, on_retry)

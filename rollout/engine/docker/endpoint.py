@@ -12,13 +12,18 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from msgspec import Struct
 
 from rollout.errors import UsageError
+from rollout.model.secrets import without_secrets
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 _SCHEMES = ("unix", "tcp", "http", "https", "ssh")
+_PORT, _TLS_PORT = 2375, 2376
+"""Where no port is said, as the Docker CLI has it."""
+_ADDRESSES = "use unix:///path, tcp://host:port or ssh://user@host"
 
 
 class Tls(Struct, frozen=True, kw_only=True):
@@ -65,19 +70,16 @@ def find_endpoint(host: str | None, context: str | None, environ: Mapping[str, s
 
 
 def _of_host(host: str, said_by: str, config: Path, environ: Mapping[str, str]) -> Endpoint:
-    return Endpoint(
-        host=_checked(host, said_by),
-        tls=_tls_of_environment(host, config, environ),
-        said_by=said_by,
-    )
+    tls = _tls_of_environment(host, config, environ)
+    return Endpoint(host=_checked(host, said_by, tls=tls is not None), tls=tls, said_by=said_by)
 
 
 def _of_context(name: str, said_by: str, config: Path, environ: Mapping[str, str]) -> Endpoint:
     if name == "default":
         return _of_host(environ.get("DOCKER_HOST") or DEFAULT_HOST, said_by, config, environ)
     meta_dir = config / "contexts" / "meta"
-    digest = hashlib.sha256(name.encode()).hexdigest()
-    docker = _read(meta_dir / digest / "meta.json").get("Endpoints", {}).get("docker", {})
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()
+    docker = _inside(_inside(_read(meta_dir / digest / "meta.json"), "Endpoints"), "docker")
     if not docker.get("Host"):
         known = sorted({"default", *_context_names(meta_dir)})
         raise UsageError(
@@ -87,7 +89,8 @@ def _of_context(name: str, said_by: str, config: Path, environ: Mapping[str, str
     pem = config / "contexts" / "tls" / digest / "docker"
     skip = bool(docker.get("SkipTLSVerify"))
     tls = _tls_in(pem, verify=not skip) if pem.is_dir() or skip else None
-    return Endpoint(host=_checked(docker["Host"], said_by), tls=tls, said_by=said_by)
+    host = _checked(str(docker["Host"]), said_by, tls=tls is not None)
+    return Endpoint(host=host, tls=tls, said_by=said_by)
 
 
 def _context_names(meta_dir: Path) -> list[str]:
@@ -111,17 +114,54 @@ def _tls_in(folder: Path, *, verify: bool) -> Tls:
     return Tls(ca=ca, cert=cert, key=key, verify=verify)
 
 
-def _checked(host: str, said_by: str) -> str:
+def _checked(host: str, said_by: str, *, tls: bool) -> str:
+    """The address in the form of `Endpoint.host`.  Raises UsageError for what cannot be one."""
     scheme, separator, rest = host.partition("://")
     if not separator:
         # The Docker CLI takes a bare `host:port` for TCP.
         scheme, rest = "tcp", host
-    if scheme not in _SCHEMES or not rest:
-        raise UsageError(
-            f'{said_by}: "{host}" is not an engine\'s address',
-            hint="use unix:///path, tcp://host:port or ssh://user@host",
-        )
-    return f"{'tcp' if scheme in ('http', 'https') else scheme}://{rest}"
+    if scheme not in _SCHEMES or not rest or not host.isprintable():
+        raise _no_address(host, said_by)
+    if scheme in ("unix", "ssh"):
+        # What an ssh address may hold is for whoever makes the command line of it.
+        return host
+    return f"tcp://{_with_port(rest, host, said_by, _TLS_PORT if tls else _PORT)}"
+
+
+def _with_port(rest: str, host: str, said_by: str, default: int) -> str:
+    """`foo` → `foo:2375`, `[::1]:1` as it is; `foo:99999` and `me@foo` are refused."""
+    parts = _split(f"tcp://{rest}", host, said_by)
+    try:
+        port = parts.port
+    except ValueError:
+        raise _no_address(host, said_by, "its port is no number from 1 to 65535") from None
+    if port == 0:
+        raise _no_address(host, said_by, "its port is no number from 1 to 65535")
+    odd = "@" in parts.netloc or parts.query or parts.fragment or not parts.netloc
+    if odd or any(map(str.isspace, rest)):
+        raise _no_address(host, said_by)
+    name, _, _ = parts.netloc.rpartition(":") if port else (parts.netloc.removesuffix(":"), "", "")
+    if ":" in name and not name.startswith("["):
+        raise _no_address(host, said_by, f"an IPv6 address stands in brackets: [{name}]")
+    return f"{name}:{port or default}{parts.path}"
+
+
+def _split(url: str, host: str, said_by: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise _no_address(host, said_by) from None
+
+
+def _no_address(host: str, said_by: str, why: str = "") -> UsageError:
+    shown = without_secrets(host if host.isprintable() else ascii(host)[1:-1])
+    because = f": {why}" if why else ""
+    return UsageError(f'{said_by}: "{shown}" is not an engine\'s address{because}', hint=_ADDRESSES)
+
+
+def _inside(value: dict[str, Any], key: str) -> dict[str, Any]:
+    found = value.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import re
+import socket
 from collections.abc import Iterator
 
 from requests import exceptions as requests_errors
@@ -50,6 +51,7 @@ _NEVER = (
     "cannot be higher than",
 )
 """Settings that some engines refuse with a 500."""
+CHECK_ADDRESS = "check the address given with -H, --context or DOCKER_HOST"
 _START_IT = "is Docker running? start it, or name another engine with -H or --context"
 
 
@@ -143,6 +145,10 @@ def _link(error: Exception, doing: str, endpoint: Endpoint) -> EngineUnavailable
         )
     if errno.ENOENT in numbers or errno.ECONNREFUSED in numbers:
         return LinkError(f"no engine answers at {endpoint}{said_by}", hint=_START_IT)
+    if any(isinstance(each, socket.gaierror) for each in _chain(error)):
+        return LinkError(
+            f"{endpoint}{said_by}: the name of its host is not known", hint=CHECK_ADDRESS
+        )
     reason = one_line(str(_root(error))) or type(error).__name__
     return LinkError(f"{doing}: the connection to {endpoint}{said_by} failed: {reason}")
 

@@ -25,6 +25,7 @@ from urllib3.connection import HTTPConnection
 
 from rollout.engine.docker.faults import DialError
 from rollout.errors import UsageError
+from rollout.model.secrets import without_secrets
 
 _POOL_SIZE = 32
 _CONNECT_TIMEOUT_S = 30.0
@@ -142,14 +143,14 @@ class SshDialer:
 
 def ssh_command(host: str) -> list[str]:
     """The ssh command line of `ssh://[user@]host[:port][/socket]`.  Raises UsageError."""
-    parts = urlsplit(host)
     try:
+        parts = urlsplit(host)
         port = parts.port
     except ValueError:
-        port = 0
+        parts, port = urlsplit("ssh://"), 0
     if not parts.hostname or port == 0 or parts.password or parts.query or parts.fragment:
         raise UsageError(
-            f'"{host}" is not an ssh address',
+            f'"{without_secrets(host)}" is not an ssh address',
             hint="use ssh://user@host:port; a password belongs to ssh's own agent",
         )
     command = ["ssh", "-T", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15"]

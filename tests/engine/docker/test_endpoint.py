@@ -89,10 +89,54 @@ def test_two_engines_at_once(home: Path) -> None:
         _host(home, host="tcp://x:1", context="prod")
 
 
-@pytest.mark.parametrize("host", ["ftp://x", "unix://", "npipe:////./pipe/docker", "tcp://"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "ftp://x", "unix://", "npipe:////./pipe/docker", "tcp://", " ", "tcp://a b:1", "//foo",
+        "tcp://foo:0", "tcp://foo:99999", "tcp://foo:-1", "foo:abc", "tcp://foo:١٢", "tcp://::1",
+        "::1", "tcp://[::1", "tcp://foo]:1", "tcp://[zz]:1", "tcp://u:p@foo:1", "tcp://foo?x=1",
+        "tcp://foo#x", "TCP://foo", "tcp:///x", "tcp://x\x1b:1", "unix:///\udcff", "tcp:foo",
+    ],
+)  # fmt: skip
 def test_not_an_address(host: str) -> None:
-    with pytest.raises(UsageError, match="is not an engine's address"):
-        find_endpoint(host, None, {})
+    """Said before anything is asked; the SDK would answer with errors of its own."""
+    for given, environ in ((host, {}), (None, {"DOCKER_HOST": host})):
+        with pytest.raises(UsageError, match="is not an engine's address") as caught:
+            find_endpoint(given, None, environ)
+        assert str(caught.value).isprintable()
+        assert "u:p@" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "meant"),
+    [
+        ("foo", "tcp://foo:2375"),
+        ("tcp://foo", "tcp://foo:2375"),
+        ("tcp://foo:", "tcp://foo:2375"),
+        ("tcp://[::1]", "tcp://[::1]:2375"),
+        ("[::1]:1", "tcp://[::1]:1"),
+        ("tcp://:7", "tcp://:7"),
+        ("tcp://foo/below", "tcp://foo:2375/below"),
+    ],
+)
+def test_the_port_may_be_left_out(host: str, meant: str) -> None:
+    """As with the Docker CLI: 2375, with TLS 2376."""
+    assert find_endpoint(host, None, {}).host == meant
+    with_tls = find_endpoint(host, None, {"DOCKER_TLS_VERIFY": "1"}).host
+    assert with_tls == meant.replace("2375", "2376")
+
+
+@pytest.mark.parametrize(
+    "meta",
+    ["[]", '{"Endpoints": []}', '{"Endpoints": {"docker": 5}}', '{"Endpoints": null}', "{"],
+)
+def test_a_context_that_makes_no_sense_is_no_context(home: Path, meta: str) -> None:
+    digest = hashlib.sha256(b"prod").hexdigest()
+    (home / ".docker" / "contexts" / "meta" / digest / "meta.json").write_text(meta)
+
+    for name in ("prod", "\udcff"):
+        with pytest.raises(UsageError, match="no such context"):
+            _host(home, context=name)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +176,14 @@ def test_ssh_command_lines(host: str, end: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["ssh://", "ssh://me:secret@far", "ssh://far/a;reboot", "ssh://far:99999", "ssh://f?a=b"],
+    [
+        "ssh://",
+        "ssh://me:secret@far",
+        "ssh://far/a;reboot",
+        "ssh://far:99999",
+        "ssh://f?a=b",
+        "ssh://[",
+    ],
 )
 def test_ssh_addresses_that_are_refused(host: str) -> None:
     """Nothing of an address reaches the remote shell unquoted."""
