@@ -115,6 +115,11 @@ class NotFoundError(EngineError):
     reference = "not-found"
 
 
+class NoImageError(NotFoundError):
+    """Neither a registry nor the host has it under that name; the hint is what the registry
+    said."""
+
+
 class ConflictError(EngineError):
     reference = "conflict"
 

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-
+from rollout.cli.messages import warn
 from rollout.controller.adopt import adopt, adoptable
 from rollout.controller.session import Look, Session
 from rollout.model.stack import Stack
-from rollout.views.progress.writer import Writer
-from rollout.views.text import clean
 
 
 def adopted(session: Session, seen: Look, wanted: Stack) -> Look:
     """A look at a stack once those services of it that Compose runs are recorded."""
     specs = {spec.name: spec for spec in wanted.services}
     services = adoptable(seen) & specs.keys()
-    return adopt(session, wanted.name, services, specs, _tell) if services else seen
+    return adopt(session, wanted.name, services, specs, warn) if services else seen
 
 
 def adopted_service(session: Session, seen: Look, stack: str, service: str) -> Look:
     """The same for one service that no file speaks of."""
     if service not in adoptable(seen):
         return seen
-    return adopt(session, stack, [service], {}, _tell)
-
-
-def _tell(text: str) -> None:
-    Writer(sys.stderr).line(f"rollout: {clean(text)}")
+    return adopt(session, stack, [service], {}, warn)

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import click
-
+from rollout.cli import messages
 from rollout.compose.load import Document, load, load_tree
 from rollout.model.stack import Stack
-from rollout.views.text import clean
 
 
 def load_stack(
@@ -39,7 +37,7 @@ def load_document(
 
 def warn(warnings: Sequence[str]) -> None:
     for warning in warnings:
-        click.echo(f"rollout: {clean(warning)}", err=True)
+        messages.warn(warning)
 
 
 def here() -> Path:

@@ -6,9 +6,11 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from rollout.cli.messages import warn_once
 from rollout.engine.protocol import Engine
-from rollout.errors import NotFoundError
+from rollout.errors import NoImageError, NotFoundError
 from rollout.model.spec import ServiceSpec
+from rollout.views.text import image_digest
 
 
 class Policy(NamedTuple):
@@ -35,9 +37,30 @@ def resolved(
     elif policy.resolve == "never":
         return replace(spec, image=written)
     else:
-        image, image_id = _ask(engine, written, spec.task.platform, _pull_policy(spec, policy))
+        pull, platform = _pull_policy(spec, policy), spec.task.platform
+        try:
+            image, image_id = _ask(engine, written, platform, pull)
+        except NoImageError as error:
+            kept = _recorded(engine, newest, written, platform)
+            if kept is None:
+                raise
+            image, image_id = kept
+            warn_once(
+                f"{written}: kept as it was recorded, {(image_digest(image) or image_id)[:19]}, "
+                f"which this host has: its registry did not say which it is ({error.hint})"
+            )
     task = replace(spec.task, image=image, image_id=image_id)
     return replace(spec, image=written, task=task)
+
+
+def _recorded(
+    engine: Engine, newest: ServiceSpec | None, written: str, platform: str
+) -> tuple[str, str] | None:
+    """What the same words stood for when they were asked for last, where the host has it still."""
+    if newest is None or newest.image != written or newest.task.platform != platform:
+        return None
+    task = newest.task
+    return (task.image, task.image_id) if engine.holds(task.image_id or task.image) else None
 
 
 def _pull_policy(spec: ServiceSpec, policy: Policy) -> str:
@@ -50,4 +73,6 @@ def _ask(engine: Engine, image: str, platform: str, pull: str) -> tuple[str, str
             f"no such image on this host: {image}", hint="pull it, or leave out --pull never"
         )
     found = engine.resolve(image, platform=platform, query=pull == "always")
+    if found.instead:
+        warn_once(found.instead)
     return found.reference, found.image_id

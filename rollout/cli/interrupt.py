@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from rollout.cli import messages
+
 INTERRUPTED = 130
 FINISHING = "finishing what is in flight; once more leaves at once"
 _STDOUT, _STDERR = 1, 2
@@ -55,7 +57,7 @@ class Interruption:
         # The interrupted code may be inside these very events: setting one here could wait for it.
         threading.Thread(target=self._stop, daemon=True).start()
         if self._words:
-            _write(_STDERR, f"\nrollout: {self._words}\n".encode())
+            _write(_STDERR, f"\n{messages.noted(self._words)}\n".encode())
 
     def _stop(self) -> None:
         self.stop.set()

@@ -14,8 +14,9 @@ from typing import Any, NoReturn
 
 import click
 
+from rollout.cli import messages
 from rollout.cli.settings import Settings
-from rollout.errors import RolloutError
+from rollout.errors import FileError, FileErrors, RolloutError
 from rollout.log import FORMATS, LEVELS, log
 
 COMMANDS = {
@@ -137,32 +138,35 @@ def run(arguments: list[str] | None = None) -> NoReturn:
 
 
 def execute(arguments: list[str] | None = None) -> int:
-    """Run a command; every error ends here as text on stderr and an exit code."""
+    """Run a command; every error ends here as text on stderr, or as JSON where that was asked for,
+    and an exit code."""
+    messages.choose(sys.argv[1:] if arguments is None else arguments)
     try:
         result: Any = main.main(arguments, prog_name="rollout", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return error.exit_code
     except click.ClickException as error:
-        _say(_usage(error))
+        messages.fail(_usage(error), reference="usage", code=2)
         return 2
     except (click.Abort, KeyboardInterrupt):
-        _say("interrupted")
+        messages.fail("interrupted", reference="interrupted", code=130)
         return 130
     except BrokenPipeError as error:
         return _unwritable(error, _BROKEN_PIPE)
     except RolloutError as error:
         _trace(error)
-        for line in str(error).splitlines():
-            _say(line)
+        _tell(error)
         return error.exit_code
     except Exception as error:  # noqa: BLE001  the last line of defence: never a traceback
         if isinstance(error, OSError) and error.errno in _OUTPUT_LOST and not error.filename:
             return _unwritable(error, 1)
         _trace(error)
-        _say(
-            f"this is a bug, sorry: {type(error).__name__}: {error} "
-            "(reference internal-error; --log-level debug shows the traceback)"
+        messages.fail(
+            f"this is a bug, sorry: {type(error).__name__}: {error}",
+            hint="reference internal-error; --log-level debug shows the traceback",
+            reference="internal-error",
+            code=1,
         )
         return 1
     return result if isinstance(result, int) else 0
@@ -175,13 +179,27 @@ def _usage(error: click.ClickException) -> str:
     return f"{text} (see `{context.command_path} --help`)" if context else text
 
 
-def _say(text: str) -> None:
-    from rollout.views.text import clean
-
-    try:
-        print(f"rollout: {clean(text)}", file=sys.stderr)  # noqa: T201  the one place for errors
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+def _tell(error: RolloutError) -> None:
+    """An error about a file says where in it; one about a whole file has all of them."""
+    if not isinstance(error, FileError):
+        messages.fail(
+            error.message, hint=error.hint, reference=error.reference, code=error.exit_code
+        )
+        return
+    each = error.errors if isinstance(error, FileErrors) else [error]
+    places = [
+        {
+            "error": one.message,
+            "hint": one.hint,
+            "file": one.file,
+            "line": one.line or None,
+            "column": one.column or None,
+            "key": one.key or None,
+        }
+        for one in each
+    ]
+    more = {"errors": places}
+    messages.fail(str(error), reference=error.reference, code=error.exit_code, more=more)
 
 
 def _trace(error: BaseException) -> None:
@@ -203,5 +221,7 @@ def _unwritable(error: OSError, code: int) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return code
-    _say(f"the output could not be written: {error.strerror}")
+    messages.fail(
+        f"the output could not be written: {error.strerror}", reference="output", code=code or 1
+    )
     return code or 1

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from rollout.cli import messages
 from rollout.cli.interrupt import FINISHING, Interruption
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
@@ -14,7 +13,6 @@ from rollout.controller.session import Session
 from rollout.errors import InterruptedRolloutError
 from rollout.model.event import EventKind, Progress
 from rollout.views.progress.plain import sentence
-from rollout.views.progress.writer import Writer
 from rollout.views.text import clean
 
 _TOLD = (EventKind.LEASE, EventKind.RETRY)
@@ -32,17 +30,15 @@ def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
     with open_session(settings) as session:
         for stack in stacks:
             if not _remove(session, stack):
-                click.echo(f"rollout: nothing found in stack: {clean(stack)}", err=True)
+                messages.warn(f"nothing found in stack: {stack}")
     return 0
 
 
 def _remove(session: Session, stack: str) -> bool:
-    err = Writer(sys.stderr)
-
     def report(progress: Progress) -> None:
         for event in progress.events:
             if event.kind in _TOLD:
-                err.line(f"rollout: {clean(sentence(event))}")
+                messages.warn(sentence(event))
 
     try:
         with Interruption(FINISHING) as interruption:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from rollout.cli import options
+from rollout.cli import messages, options
 from rollout.cli.filters import Fits, chosen
 from rollout.cli.look import statuses
 from rollout.cli.options import check_output
@@ -62,7 +62,7 @@ def command(
         every = [status for name in stacks for status in statuses(session, Scope(name))]
     found = chosen(every, filters, _FILTERS)
     if stack and not every:
-        click.echo(f"rollout: nothing found in stack: {clean(stack)}", err=True)
+        messages.warn(f"nothing found in stack: {stack}")
     if output == "json":
         click.echo(document(service_documents(found)))
     elif quiet:

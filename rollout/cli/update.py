@@ -61,7 +61,8 @@ def command(
             wanted = edit(spec, flags, environ=os.environ)
             if "image" in flags:
                 policy = Policy(resolve="never" if no_resolve_image else "always")
-                wanted = resolved(session.engine, wanted, None, policy)
+                before = None if no_resolve_image else spec
+                wanted = resolved(session.engine, wanted, before, policy)
             if wanted != spec:
                 check(session.engine, [wanted], target.stack)
                 ensure(session.engine, [wanted], target.stack)

@@ -52,6 +52,8 @@ class Image(Struct, frozen=True, kw_only=True):
     reference: str
     image_id: str = ""
     """Set where only this host has it."""
+    instead: str = ""
+    """Why its registry could not say, and what of this host was taken in its stead."""
 
 
 class Foreign(Struct, frozen=True, kw_only=True):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib import import_module
+from typing import Any
 
 import click
 import pytest
 
 from rollout.cli import main as front
 from rollout.cli.main import COMMANDS, execute
-from rollout.errors import EngineUnavailableError, FileError, FileErrors, HeldError, UsageError
+from rollout.cli.messages import asks_for_json
+from rollout.errors import (
+    EngineUnavailableError,
+    FileError,
+    FileErrors,
+    HeldError,
+    NotFoundError,
+    UsageError,
+)
 from rollout.log import log
 
 
@@ -73,6 +83,86 @@ def test_an_error_is_one_line_and_an_exit_code(
     assert printed.out == ""
 
 
+_PLACE: dict[str, Any] = {"file": "a.yml", "line": 3, "column": 5, "key": "x.y"}
+
+
+@pytest.mark.parametrize(
+    ("error", "fields"),
+    [
+        (
+            NotFoundError("no such stack", hint="`rollout ls` lists them"),
+            {
+                "error": "no such stack",
+                "hint": "`rollout ls` lists them",
+                "reference": "not-found",
+                "exit_code": 1,
+            },
+        ),
+        (
+            FileError("unknown", hint="known", **_PLACE),
+            {
+                "error": "a.yml:3:5: x.y: unknown (known)",
+                "hint": "",
+                "reference": "bad-file",
+                "exit_code": 2,
+                "errors": [{"error": "unknown", "hint": "known", **_PLACE}],
+            },
+        ),
+        (
+            KeyboardInterrupt(),
+            {"error": "interrupted", "hint": "", "reference": "interrupted", "exit_code": 130},
+        ),
+        (
+            KeyError(1),
+            {
+                "error": "this is a bug, sorry: KeyError: 1",
+                "hint": "reference internal-error; --log-level debug shows the traceback",
+                "reference": "internal-error",
+                "exit_code": 1,
+            },
+        ),
+    ],
+)
+def test_where_json_is_asked_for_an_error_is_one_object(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    fields: dict[str, Any],
+) -> None:
+    _fails(monkeypatch, error)
+
+    assert execute(["--log-format", "json", "ls"]) == fields["exit_code"]
+
+    assert json.loads(capsys.readouterr().err) == fields
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--log-format=json", "ls", "--nonsense"],
+        ["ls", "--format", "json", "--nonsense"],
+        ["ls", "--format=json", "--nonsense"],
+        ["deploy", "--progress", "json", "--nonsense"],
+        ["deploy", "--nonsense", "--progress=json"],
+    ],
+)
+def test_a_wrong_flag_beside_one_that_asks_for_json(
+    capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert execute(arguments) == 2
+
+    said = json.loads(capsys.readouterr().err)
+    assert (said["reference"], said["exit_code"]) == ("usage", 2)
+    assert "--nonsense" in said["error"]
+
+
+def test_json_is_not_asked_for_by_what_is_handed_on() -> None:
+    assert not asks_for_json(["update", "st_web", "--", "--format", "json"])
+    assert not asks_for_json(["ls", "--format"])
+    assert not asks_for_json([])
+    assert not asks_for_json(["ls", "--format", "table", "json"])
+
+
 def test_all_that_is_wrong_with_a_file_is_said(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -108,7 +198,7 @@ def test_a_traceback_is_shown_for_debugging(
     traced, said = capsys.readouterr().err.splitlines()
     assert "Traceback" in traced
     assert '"level": "debug"' in traced
-    assert said.startswith("rollout: ")
+    assert json.loads(said)["reference"] == "internal-error"
 
 
 @pytest.mark.parametrize(

@@ -9,14 +9,16 @@ import threading
 import time
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rollout.engine.docker.api import Api, Json
 from rollout.engine.protocol import Image
-from rollout.errors import EngineError, NotFoundError
+from rollout.errors import EngineError, NoImageError, NotFoundError
 from rollout.model.spec import TaskSpec
 
 _SILENT_FOR_S = 30.0
 """How long a registry that did not answer is not asked again."""
+_CHECK_NAME = "check its name, and that it was pushed"
 _SAID_NO = ("not found", "unknown", "denied", "unauthorized", "does not exist", "authentication")
 
 
@@ -57,23 +59,21 @@ class Images:
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         """The image with its digest; from its registry, else from this host.  With `query` off,
-        the other way round.  Raises NotFoundError.
+        the other way round.  Raises NoImageError where neither has it, NotFoundError where it is
+        not there for the platform.
         """
         reference = parse_reference(image)
         if reference.digest or image.startswith("sha256:"):
             return Image(reference=image)
         if query:
             found, why = self._remote(image, reference, platform)
-            found = found or self._local(image, reference)
+            found = found or self._instead(image, reference, why)
         else:
             found, why = self._local(image, reference), ""
             if found is None:
                 found, why = self._remote(image, reference, platform)
         if found is None:
-            raise NotFoundError(
-                f"no such image: {image}: neither in its registry nor on this host",
-                hint=why or "check its name, and that it was pushed",
-            )
+            raise NoImageError(self._nowhere(image, reference, why), hint=why or _CHECK_NAME)
         return found
 
     def holds(self, image: str) -> bool:
@@ -126,7 +126,7 @@ class Images:
             answer = self._api.distribution(image)
         except EngineError as error:
             said = f"{reference.registry}: {error.message.partition(f'{image}: ')[2]}"
-            if not any(word in said.lower() for word in _SAID_NO):
+            if not _is_no(said):
                 with self._lock:
                     self._silent[reference.registry] = (time.monotonic(), said)
             return None, said
@@ -148,10 +148,43 @@ class Images:
                 return Image(reference=reference.pinned(digest))
         return Image(reference=image, image_id=str(found["Id"]))
 
+    def _instead(self, image: str, reference: Reference, why: str) -> Image | None:
+        """The host's own, where the registry could not say.
+
+        What was built here is what was meant: no registry has given it a digest, and its name
+        names none, or the one it names does not have it.  Of anything else there may be a newer
+        one.
+        """
+        found = self._local(image, reference)
+        unnamed = not reference.repository.startswith(reference.registry)
+        if found is None or (found.image_id and (unnamed or _is_no(why))):
+            return found
+        raw = self._api.image(image)
+        which = f"{str(raw['Id']).removeprefix('sha256:')[:12]} of {str(raw['Created'])[:10]}"
+        return replace(
+            found,
+            instead=f"{image}: this host's own is taken, {which}: its registry did not say which "
+            f"it is ({why})",
+        )
+
+    def _nowhere(self, image: str, reference: Reference, why: str) -> str:
+        """Images of the repository may be here that bear no tag, or another one."""
+        rows = self._api.images(reference.short)
+        known = sorted({str(each) for row in rows for each in row.get("RepoDigests") or []})
+        if not known:
+            return f"no such image: {image}: neither in its registry nor on this host"
+        asked = "not in its registry" if _is_no(why) else "its registry did not say which it is"
+        return f"no such image: {image}: {asked}, and this host has only {', '.join(known[:3])}"
+
     def _known_silent(self, registry: str) -> str:
         with self._lock:
             at, said = self._silent.get(registry, (float("-inf"), ""))
         return said if time.monotonic() - at < _SILENT_FOR_S else ""
+
+
+def _is_no(said: str) -> bool:
+    """The registry did answer: it has no such image, or not for us."""
+    return any(word in said.lower() for word in _SAID_NO)
 
 
 def _platform(offered: Json) -> str:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import contextlib
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import NotFound
+from msgspec.structs import replace
 
+from rollout.cli import messages
+from rollout.cli.images import Policy, resolved
 from rollout.engine.docker.engine import DockerEngine, connect
 from rollout.engine.docker.images import Reference, parse_reference
-from rollout.errors import NotFoundError
+from rollout.errors import NoImageError, NotFoundError
 from rollout.model.action import Prepare
 from tests.support.engine import newest, no_contents, revision, service
 from tests.support.registry import running_registry
@@ -106,6 +110,49 @@ def test_a_registry_that_is_gone_is_made_up_for_by_the_host(pushed: str, image: 
 
     assert found.reference == f"{repository}:v1"
     assert found.image_id == client.images(image)[0]["Id"]
+    assert found.instead.startswith(
+        f"{repository}:v1: this host's own is taken, {found.image_id[7:19]} of 20"
+    ), "never in silence"
+    assert "connection refused" in found.instead
+
+
+@pytest.mark.docker
+def test_what_the_host_has_by_digest_only_is_found_where_the_registry_is_away(
+    engine: DockerEngine,
+    image: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As it was recorded last for the same words; what else there is of it, is named."""
+    client = docker.APIClient()
+    with running_registry(tmp_path) as registry:
+        repository = f"{registry.address}/app{secrets.token_hex(3)}"
+        written = f"{repository}:v1"
+        client.tag(image, repository, "v1")
+        assert "digest" in client.push(repository, "v1")
+        asked = service("", name="web")
+        asked = replace(asked, image=written, task=replace(asked.task, image=written))
+        recorded = resolved(engine, asked, None, Policy())
+        client.remove_image(written, noprune=True)
+        client.pull(repository, recorded.task.image.partition("@")[2])
+    again = connect()
+    try:
+        messages.choose(())
+        assert resolved(again, asked, recorded, Policy()) == recorded
+        assert resolved(again, asked, recorded, Policy()) == recorded
+        with pytest.raises(NoImageError) as caught:
+            resolved(again, asked, None, Policy())
+    finally:
+        client.remove_image(recorded.task.image.replace(":v1@", "@"), noprune=True)
+        again.close()
+
+    (line,) = capsys.readouterr().err.splitlines()
+    digest = recorded.task.image.partition("@")[2]
+    assert line.startswith(f"rollout: {written}: kept as it was recorded, {digest[:19]}, which")
+    assert caught.value.message == (
+        f"no such image: {written}: its registry did not say which it is, "
+        f"and this host has only {repository}@{digest}"
+    )
 
 
 @pytest.mark.docker
