@@ -34,7 +34,7 @@ def sample():
 
 
 def workers(redis):
-    """Version → workers that were heard of in the last three seconds."""
+    """Version → workers that were heard of in the last three seconds; each slot has one."""
     found, fields = Counter(), redis.call("HGETALL", "workers") or []
     for name, value in zip(fields[::2], fields[1::2]):
         version, seen = value.rsplit(" ", 1)
