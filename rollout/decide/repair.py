@@ -71,6 +71,8 @@ def restart_at(view: View, slot: Slot) -> float | None:
     task = slot.last
     if task is None or slot.new is not None or not _concerns_restart(view, slot):
         return None
+    if _before_what_never_ran(view, slot) is not None:
+        return view.now
     if task.armed and task.started_at is None and view.unwatched:
         # Nobody watches any more, and its last chance could not be started: that is how it ends.
         return None
@@ -152,12 +154,36 @@ def _concerns_restart(view: View, slot: Slot) -> bool:
     return slot.bucket is Bucket.DOWN and view.run.paused
 
 
+def _before_what_never_ran(view: View, slot: Slot) -> Revision | None:
+    """What a slot had before, where the new task could not even be started and the update is
+    paused: the old one served, and goes on serving, whatever restart policy the new one has.  Once:
+    an old one that cannot be started either is its own policy's business."""
+    if not view.run.paused or slot.bucket is not Bucket.FAILED or slot.old:
+        return None
+    if any(task.started_at is not None for task in slot.run):
+        return None
+    failed_at = slot.run[-1].created_at
+    others = [task for task in reversed(slot.tasks) if task.digest != view.run.digest]
+    before = next((task for task in others if task.started_at is not None), None)
+    if before is None or any(task.ended and task.created_at > failed_at for task in others):
+        return None
+    return (_made_by(view, before) if before.digest else None) or _other(view)
+
+
+def _other(view: View) -> Revision | None:
+    old = view.old_revision()
+    return old if old.digest != view.run.digest else None
+
+
 def _definition(view: View, slot: Slot) -> Revision:
     """What a slot outside of the batches gets: what it had; for a new slot what is wanted now.
 
     While an update is paused, a slot that it has not reached gets the old definition again, where
     Swarm starts the new one that has just failed elsewhere (its recording s29b).
     """
+    before = _before_what_never_ran(view, slot)
+    if before is not None:
+        return before
     reached = slot.run or slot.bucket is Bucket.FAILED or not slot.existed
     if slot.bucket is Bucket.FAILED and slot.last is not None:
         # Start-first has kept the old task, which served to the end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rollout.model.action import Prepare
 from rollout.model.spec import Order, RestartCondition, RestartPolicy, UpdateConfig
 from rollout.model.state import ContainerStatus, MarkKind
 from rollout.model.task import Task
@@ -163,10 +164,40 @@ def test_what_could_not_be_started_at_last_is_not_tried_for_ever() -> None:
     """It was handed to Docker, which does not try again either."""
     v1 = first(replicas=1, restart=ANY)
     v2 = revision(2, replicas=1, restart=ANY, ended=MarkKind.PAUSED)
-    tasks = [ended(1, v1, ago=30.0), unstartable(1, v2, ago=9.0)]
+    tasks = [unstartable(1, v2, ago=9.0)]
 
     assert actions([v1, v2], tasks) == ["prepare web.1, restarted"]
     assert actions([v1, v2], [*tasks, unstartable(1, v2, ago=8.0, id="z", armed=True)]) == []
+
+
+@pytest.mark.parametrize("policy", [ANY, NEVER])
+def test_paused_what_never_ran_makes_room_for_what_did(policy: RestartPolicy) -> None:
+    """The new task could not even be started, so the old one is put back, whatever the new one's
+    restart policy: an outage would be for nothing."""
+    v1 = first(replicas=1, restart=ANY)
+    v2 = revision(2, replicas=1, restart=policy, ended=MarkKind.PAUSED)
+    failed = [ended(1, v1, ago=9.0), unstartable(1, v2, ago=9.0)]
+
+    [back] = decided([v1, v2], failed).actions
+    assert isinstance(back, Prepare)
+    assert back.revision == v1
+    made = ready(1, v1, ago=1.0, id="back")
+    assert actions([v1, v2], [*failed, made]) == ["arm web.1.back, nobody will watch it"]
+    assert actions([v1, v2], [*failed, running(1, v1, ago=1.0, armed=True, id="back")]) == []
+    # It cannot be started either, and nobody will watch.
+    over = unstartable(1, v1, ago=1.0, id="back", armed=True)
+    assert actions([v1, v2], [*failed, over]) == []
+
+
+def test_what_ran_once_is_not_put_back_for() -> None:
+    """Swarm's rule: it is retried under its own policy."""
+    v1 = first(replicas=1, restart=ANY)
+    v2 = revision(2, replicas=1, restart=ANY, ended=MarkKind.PAUSED)
+    tasks = [ended(1, v1, ago=20.0), ended(1, v2, ago=9.0, after=1.0)]
+
+    [again] = decided([v1, v2], tasks).actions
+    assert isinstance(again, Prepare)
+    assert again.revision == v2
 
 
 @pytest.mark.parametrize(("supervised", "restarted"), [(False, False), (True, True)])

@@ -369,6 +369,38 @@ def test_a_missing_image_touches_nothing() -> None:
     assert world.revision.marks[-1].reason == "deadline"
 
 
+@pytest.mark.parametrize("policy", [RestartPolicy(delay_s=1.0), NEVER_AGAIN])
+@pytest.mark.parametrize("parallelism", [1, 3])
+def test_what_cannot_be_started_puts_the_old_task_back(
+    policy: RestartPolicy, parallelism: int
+) -> None:
+    """Stop-first and paused: Swarm leaves the slot empty; here the old one goes on."""
+    update = UpdateConfig(parallelism=parallelism)
+    world = World(spec(3, restart=policy, update=update)).deploy()
+    world.behave(Behaviour(start_error="port is already allocated"), image="v2")
+
+    world.update(image="v2")
+    world.until_at_rest()
+
+    assert world.state == "paused"
+    assert world.images == {1: "v1", 2: "v1", 3: "v1"}
+    assert "could not be started" in world.status.failures[0].reason
+
+
+def test_what_could_not_be_started_is_tried_again_by_a_resume() -> None:
+    world = World(spec(2)).deploy()
+    world.behave(Behaviour(start_error="port is already allocated"), image="v2")
+    world.update(image="v2")
+    world.until_at_rest()
+    world.behave(Behaviour(), image="v2")
+
+    world.resume()
+    world.until_at_rest()
+
+    assert world.state == "completed"
+    assert world.images == {1: "v2", 2: "v2"}
+
+
 IMPOSSIBLE = Behaviour(
     prepare_failures=FOR_EVER, prepare_is_final=True, prepare_error="unknown log opt"
 )
