@@ -13,7 +13,7 @@ from rollout.model.revision import Revision
 from rollout.model.state import MarkKind
 from rollout.model.task import Task
 
-_ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
+ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
 
 
 def ask_again(session: Session, newest: Revision, tasks: Iterable[Task] = ()) -> bool:
@@ -24,7 +24,7 @@ def ask_again(session: Session, newest: Revision, tasks: Iterable[Task] = ()) ->
     taken_back = newest.last_mark is MarkKind.COMPLETED and any(
         task.alive and not task.revision for task in tasks
     )
-    if newest.last_mark not in _ENDED_BADLY and not taken_back:
+    if newest.last_mark not in ENDED_BADLY and not taken_back:
         return False
     session.ledger.note(newest, MarkKind.RESUMED, "asked for again", reason="request")
     return True

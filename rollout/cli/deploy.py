@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from rollout.cli import options
 from rollout.cli.adopted import adopted
-from rollout.cli.again import ask_again
+from rollout.cli.again import ENDED_BADLY, ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.files import load_stack
 from rollout.cli.images import Policy, resolved
@@ -80,15 +80,17 @@ def command(
         recorded = look.book
         policy = Policy(resolve=resolve_image, pull=pull or "")
         specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]
-        changed = [spec for spec in specs if _newest(recorded, spec.name) != spec]
-        check(session.engine, changed, wanted.name)
+        gone = _gone(wanted, recorded) if prune else frozenset()
+        changed = [spec for spec in specs if _is_asked_for(spec, recorded)]
+        check(session, changed, wanted.name, book=recorded, going=gone)
         session.ledger.put_contents(wanted.name, wanted.contents)
         ensure(session.engine, specs, wanted.name)
+        if gone:
+            # First: what is new may want what these have, and whoever drives waits for that.
+            begin_removal(session, wanted.name, gone, lambda text: say(following, text))
         _record(session, wanted, specs, look, following)
         # Again: nothing had named them, and what nothing names may have been dropped.
         session.ledger.put_contents(wanted.name, wanted.contents)
-        if prune:
-            _prune(session, wanted, recorded, following)
         asked = {spec.name: same_tasks(spec) for spec in specs}
         return finish(session, wanted.name, following, asked)
 
@@ -100,6 +102,12 @@ def _wanted(session: Session, spec: ServiceSpec, recorded: Recorded, policy: Pol
     if newest is None:
         return spec
     return replace(spec, task=replace(spec.task, force=newest.task.force))
+
+
+def _is_asked_for(spec: ServiceSpec, recorded: Recorded) -> bool:
+    """It is another definition than before, or one that is to be tried again."""
+    history = recorded.get(spec.name)
+    return not history or history[-1].spec != spec or history[-1].last_mark in ENDED_BADLY
 
 
 def _newest(recorded: Recorded, service: str) -> ServiceSpec | None:
@@ -141,7 +149,6 @@ def _prunes(asked: bool, wanted: Stack) -> bool:
     return asked or (wanted.settings.remove_orphans and not wanted.settings.ignore_orphans)
 
 
-def _prune(session: Session, wanted: Stack, recorded: Recorded, following: Following) -> None:
-    gone = recorded.keys() - {spec.name for spec in wanted.services} - set(wanted.disabled)
-    if gone:
-        begin_removal(session, wanted.name, frozenset(gone), lambda text: say(following, text))
+def _gone(wanted: Stack, recorded: Recorded) -> frozenset[str]:
+    """Services that are no longer in the file, on or off."""
+    return frozenset(recorded) - {spec.name for spec in wanted.services} - set(wanted.disabled)

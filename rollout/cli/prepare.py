@@ -5,28 +5,31 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from rollout.cli.files import warn
+from rollout.controller import feasible
+from rollout.controller.session import Session
 from rollout.engine.protocol import Engine
-from rollout.errors import ConflictError
+from rollout.ledger.ledger import Book
 from rollout.model.labels import full_name
 from rollout.model.spec import ServiceSpec
 
 
-def check(engine: Engine, specs: Collection[ServiceSpec], stack: str) -> None:
+def check(
+    session: Session,
+    specs: Collection[ServiceSpec],
+    stack: str,
+    *,
+    book: Book | None = None,
+    going: Collection[str] = (),
+) -> None:
     """Says what this engine does without.  Raises ConflictError, one line a reason, where a service
-    cannot run here.
+    cannot run here (see `feasible`).
     """
-    reasons = [
-        f"{full_name(stack, spec.name)}: {reason}"
-        for spec in specs
-        for reason in engine.check(spec, stack)
-    ]
-    if reasons:
-        raise ConflictError("\n".join(reasons))
+    feasible.check(session, specs, stack, book=book, going=going)
     warn(
         [
             f"{full_name(stack, spec.name)}: {what}"
             for spec in specs
-            for what in engine.left_out(spec)
+            for what in session.engine.left_out(spec)
         ]
     )
 

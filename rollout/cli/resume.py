@@ -8,6 +8,7 @@ import click
 
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
+from rollout.cli.prepare import check
 from rollout.cli.recording import same_tasks
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
@@ -28,6 +29,7 @@ def command(settings: Settings, /, service: str, **values: Any) -> int:
         if target.newest.last_mark is not MarkKind.PAUSED:
             raise UsageError(f"{target.name}: is not paused")
         refuse_if_held(session, target.stack, following)
+        check(session, [target.newest.spec], target.stack)
         session.ledger.note(
             target.newest, MarkKind.RESUMED, "update resumed on request", reason="request"
         )

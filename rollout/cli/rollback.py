@@ -8,7 +8,7 @@ import click
 
 from rollout.cli import options
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
-from rollout.cli.prepare import ensure
+from rollout.cli.prepare import check, ensure
 from rollout.cli.recording import same_tasks
 from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
@@ -54,6 +54,8 @@ def roll_back(
                 f"{source.number} is no longer in the ledger, nothing was recorded",
                 hint="put it back into the file, and deploy that",
             ) from error
+    if source.spec != target.newest.spec:
+        check(session, [source.spec], target.stack)
     ensure(session.engine, [source.spec], target.stack)
     revision = session.ledger.record(
         target.stack, source.spec, Cause.ROLLBACK, restores=source.number, message=_MESSAGE

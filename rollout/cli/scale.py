@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -11,11 +11,12 @@ from msgspec.structs import replace
 
 from rollout.cli import options
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
-from rollout.cli.prepare import ensure
+from rollout.cli.prepare import check, ensure
 from rollout.cli.recording import record_change, still_changed
 from rollout.cli.settings import Settings
-from rollout.cli.targets import find_service
+from rollout.cli.targets import ServiceTarget, find_service
 from rollout.cli.wiring import open_session
+from rollout.controller.session import Session
 from rollout.errors import UsageError
 from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.state import Cause
@@ -38,6 +39,7 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             if target.newest.spec.mode is not Mode.REPLICATED:
                 raise UsageError(f"{target.name}: scale can only be used with replicated mode")
             refuse_if_held(session, target.stack, following)
+        _check(session, found)
         stacks: dict[str, dict[str, Callable[[ServiceSpec], bool]]] = {}
         for target, count in found:
             wanted_spec = replace(target.newest.spec, replicas=count)
@@ -51,6 +53,16 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             finish(session, stack, following, asked, [*asked]) for stack, asked in stacks.items()
         ]
         return next((code for code in codes if code), 0)
+
+
+def _check(session: Session, found: Iterable[tuple[ServiceTarget, int]]) -> None:
+    """Of all services before any is scaled.  Raises ConflictError."""
+    wanted: dict[str, list[ServiceSpec]] = {}
+    for target, count in found:
+        spec = replace(target.newest.spec, replicas=count)
+        wanted.setdefault(target.stack, []).append(spec)
+    for stack, specs in wanted.items():
+        check(session, specs, stack)
 
 
 def parse(text: str) -> tuple[str, int]:

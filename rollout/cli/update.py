@@ -64,7 +64,7 @@ def command(
                 before = None if no_resolve_image else spec
                 wanted = resolved(session.engine, wanted, before, policy)
             if wanted != spec:
-                check(session.engine, [wanted], target.stack)
+                check(session, [wanted], target.stack)
                 ensure(session.engine, [wanted], target.stack)
             return wanted
 

@@ -8,6 +8,7 @@ from typing import Any
 from rollout.controller.session import Look
 from rollout.decide.decide import decide
 from rollout.decide.dependencies import waits_for
+from rollout.decide.room import goes_after, waits_for_room
 from rollout.decide.world import Decision, World
 from rollout.model.dependencies import dependencies_first
 
@@ -19,12 +20,20 @@ def _nothing(_service: str) -> dict[str, Any]:
 def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dict[str, Decision]:
     """By service, in the book's order.  `beside`: a service → what its World has that is not seen,
     such as what is being done just now."""
-    tasks = {service: seen.tasks_of(service) for service in seen.book}
-    depends_on = {service: history[-1].spec.depends_on for service, history in seen.book.items()}
+    there = seen.book.keys() | {task.service for task in seen.tasks}
+    tasks = {service: seen.tasks_of(service) for service in sorted(there)}
+    after = goes_after(seen.book, tasks)
+    before = {
+        service: (*history[-1].spec.depends_on, *sorted(after[service]))
+        for service, history in seen.book.items()
+    }
     decided: dict[str, Decision] = {}
-    for service in dependencies_first(depends_on):
+    for service in dependencies_first(before):
         history = seen.book[service]
-        waits = tuple(waits_for(history, seen.book, tasks, decided))
+        waits = (
+            *waits_for(history, seen.book, tasks, decided),
+            *waits_for_room(service, seen.book, tasks, decided),
+        )
         world = World(
             revisions=history,
             tasks=tasks[service],

@@ -160,8 +160,14 @@ class Engine(Protocol):
         """Whether an image, by reference or id, is on the engine's host now."""
         ...
 
-    def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
-        """Why a service cannot run here as it is asked for; empty where nothing speaks against."""
+    def check(
+        self, spec: ServiceSpec, stack: str, beside: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        """Why a service cannot run here as it is asked for; empty where nothing speaks against.
+
+        What tasks of the services `beside` it in the stack hold now is no reason: whoever asks
+        knows what they are asked to be, or that they go.
+        """
         ...
 
     def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:

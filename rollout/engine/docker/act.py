@@ -265,11 +265,12 @@ class Act:
         if holder is not None:
             mine = self._look.inspected(container)["Config"]["Labels"]
             theirs = holder["Config"].get("Labels") or {}
-            if any(mine.get(key) != theirs.get(key) for key in _WHOSE):
+            if not _may_be_renamed(mine, theirs, alive=holder["State"]["Running"]):
                 raise ConflictError(
                     f"the container name {wanted} is taken", hint=f"see docker inspect {wanted}"
                 )
-            self._api.rename(holder["Id"], slot_name(holder))
+            with contextlib.suppress(NotFoundError):  # it is removed just now
+                self._api.rename(holder["Id"], slot_name(holder))
         self._api.rename(container, wanted)
 
     def _start_once(self, container: str) -> None:
@@ -311,6 +312,13 @@ class Act:
     def _policy(self, task: Task) -> str:
         host = self._look.inspected(task.container_id)["HostConfig"]
         return str((host.get("RestartPolicy") or {}).get("Name", ""))
+
+
+def _may_be_renamed(mine: Json, theirs: Json, *, alive: bool) -> bool:
+    """A task of the same service; or what is left of another one of the stack, which has given the
+    name up."""
+    keys = _WHOSE if alive else _WHOSE[:1]
+    return all(mine.get(key) == theirs.get(key) for key in keys)
 
 
 @contextlib.contextmanager

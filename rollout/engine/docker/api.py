@@ -314,6 +314,14 @@ class Api:
             "list networks", lambda: self._client.networks(filters=filters), Again.FAULTS
         )
 
+    def network(self, name: str) -> Json:
+        """With what is connected to it.  Raises NotFoundError."""
+        return self._one(
+            f"inspect network {name}",
+            lambda: self._client.inspect_network(name),
+            Again.FAULTS,
+        )
+
     def create_network(self, config: Json) -> str:
         """The network's id.  Raises ConflictError where the name is taken."""
         answer = self._do(

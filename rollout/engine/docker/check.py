@@ -1,74 +1,72 @@
-"""Why a service cannot run on an engine, found before anything is touched.  Pure but for `missing`.
+"""Why a service cannot run on an engine, found before anything is touched.
 
-Only what the engine can know: ports that other containers hold, reservations and CPU limits beyond
-the host, external networks and volumes that are not there.
+Only what the engine can know: what other containers hold, what the host does not have, what is
+external and not there, and what the engine says when it is asked to make a container (`trial`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from rollout.engine.docker.ability import too_old_for
+from rollout.engine.docker.addresses import address_problems
 from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.limits import beyond_limits
 from rollout.engine.docker.names import holder_of
 from rollout.engine.docker.observe import name_of
 from rollout.engine.docker.placement import misplaced
 from rollout.engine.docker.surroundings import missing
-from rollout.engine.docker.translate import published_port
-from rollout.errors import EngineError
+from rollout.engine.docker.trial import refused
 from rollout.model import labels
+from rollout.model.claims import on_same_address, port_numbers
 from rollout.model.spec import Port, ServiceSpec
 from rollout.model.units import format_size
 
 _LEAST_MEMORY = 6 * 1024 * 1024
-_ANYWHERE = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound to
 
 
-def check(api: Api, info: Json, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+def check(
+    api: Api, info: Json, spec: ServiceSpec, stack: str, beside: frozenset[str]
+) -> tuple[str, ...]:
     """One line each; empty where nothing speaks against it."""
-    ports = (
-        port_conflicts(spec, stack, api.containers([], status=["running"])) if _fixed(spec) else []
-    )
-    return (
-        *ports,
+    ours = beside | {spec.name}
+    found = (
+        *_ports_held(api, spec, stack, ours),
         *too_large(spec, info),
-        *name_conflicts(api, spec, stack),
+        *beyond_limits(spec, info),
+        *name_conflicts(api, spec, stack, ours),
+        *address_problems(api, spec, stack, ours),
         *too_old_for(spec, api.version),
         *misplaced(spec, info),
         *missing(api, spec, stack),
     )
+    # What is known already is said in our own words.
+    return found or tuple(refused(api, spec, stack, str(info.get("Name") or "")))
 
 
-def port_conflicts(spec: ServiceSpec, stack: str, rows: Iterable[Json]) -> list[str]:
+def _ports_held(api: Api, spec: ServiceSpec, stack: str, ours: frozenset[str]) -> Iterator[str]:
+    if _fixed(spec):
+        rows = api.containers([], status=["running"])
+        yield from port_conflicts(spec, stack, rows, ours)
+
+
+def port_conflicts(
+    spec: ServiceSpec, stack: str, rows: Iterable[Json], ours: frozenset[str]
+) -> Iterator[str]:
     """`rows`: the running containers of the engine."""
-    foreign = [row for row in rows if not _is_ours(row, stack, spec.name)]
-    problems = []
+    foreign = [row for row in rows if not _is_ours(row, stack, ours)]
     for port in _fixed(spec):
-        first, last = port.published or (0, 0)
-        if first == last and spec.slots > 1:
-            problems.append(
-                f"port {first} can be published once, not by {spec.slots} replicas: "
-                f"give a range such as {first}-{first + spec.slots - 1}"
-            )
-        for slot in range(1, spec.slots + 1):
-            try:
-                wanted = published_port(port, slot)
-            except EngineError as error:
-                problems.append(str(error))
-                break
-            holder = next((row for row in foreign if _holds(row, port, wanted)), None)
+        for number in port_numbers(port, spec.slots):
+            holder = next((row for row in foreign if _holds(row, port, number)), None)
             if holder is not None:
-                problems.append(f"port {wanted}/{port.protocol} is taken by {name_of(holder)}")
-            if first == last:
-                break
-    return problems
+                yield f"port {number}/{port.protocol} is taken by {name_of(holder)}"
 
 
-def name_conflicts(api: Api, spec: ServiceSpec, stack: str) -> list[str]:
+def name_conflicts(api: Api, spec: ServiceSpec, stack: str, ours: frozenset[str]) -> list[str]:
     """A `container_name` that somebody else's container has."""
     wanted = spec.task.container_name
     holder = holder_of(api, wanted) if wanted else None
-    if holder is None or _is_ours(holder["Config"], stack, spec.name):
+    if holder is None or _is_ours(holder["Config"], stack, ours):
         return []
     return [f"the container name {wanted} is taken (see docker inspect {wanted})"]
 
@@ -101,22 +99,22 @@ def too_large(spec: ServiceSpec, info: Json) -> list[str]:
 
 
 def _fixed(spec: ServiceSpec) -> list[Port]:
+    if spec.task.network_mode == "host":
+        return []
     return [port for port in spec.task.ports if port.published is not None]
 
 
-def _is_ours(row: Json, stack: str, service: str) -> bool:
+def _is_ours(row: Json, stack: str, services: frozenset[str]) -> bool:
     mine = row.get("Labels") or {}
-    return mine.get(labels.COMPOSE_PROJECT) == stack and mine.get(labels.COMPOSE_SERVICE) == service
-
-
-def _holds(row: Json, port: Port, number: int | None) -> bool:
-    return any(
-        held.get("PublicPort") == number
-        and held.get("Type") == port.protocol
-        and _overlap(str(held.get("IP") or ""), port.host_ip)
-        for held in row.get("Ports") or []
+    return (
+        mine.get(labels.COMPOSE_PROJECT) == stack and mine.get(labels.COMPOSE_SERVICE) in services
     )
 
 
-def _overlap(one: str, other: str) -> bool:
-    return one == other or one in _ANYWHERE or other in _ANYWHERE
+def _holds(row: Json, port: Port, number: int) -> bool:
+    return any(
+        held.get("PublicPort") == number
+        and held.get("Type") == port.protocol
+        and on_same_address(str(held.get("IP") or ""), port.host_ip)
+        for held in row.get("Ports") or []
+    )

@@ -135,8 +135,10 @@ class DockerEngine:
     def holds(self, image: str) -> bool:
         return self._images.holds(image)
 
-    def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
-        return check(self._api, self._clock.info(), spec, stack)
+    def check(
+        self, spec: ServiceSpec, stack: str, beside: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        return check(self._api, self._clock.info(), spec, stack, beside)
 
     def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:
         return tuple(left_out(spec, self._api.version))

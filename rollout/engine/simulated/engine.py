@@ -274,7 +274,9 @@ class SimulatedEngine:
     def holds(self, image: str) -> bool:
         return True
 
-    def check(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
+    def check(
+        self, spec: ServiceSpec, stack: str, beside: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
         return ()
 
     def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import socket
 import docker
 import pytest
 
-from rollout.engine.docker.check import port_conflicts, too_large
+from rollout.engine.docker.check import too_large
 from rollout.engine.docker.engine import DockerEngine
 from rollout.engine.docker.streams import frames, lines, raise_pull_error
 from rollout.engine.docker.surroundings import network_config
@@ -135,20 +135,6 @@ def test_a_port_that_is_taken_when_it_starts(
 
     assert task.ended
     assert str(free_port) in task.error
-
-
-def test_ports_and_replicas() -> None:
-    single = service(replicas=3, ports=(Port(target=80, published=(8000, 8000)),))
-    narrow = service(replicas=3, ports=(Port(target=80, published=(8000, 8001)),))
-    free = service(replicas=3, ports=(Port(target=80),))
-
-    assert port_conflicts(single, "st", []) == [
-        "port 8000 can be published once, not by 3 replicas: give a range such as 8000-8002"
-    ]
-    assert port_conflicts(narrow, "st", []) == [
-        "slot 3 has no port: 8000-8001 is for 2 slots (widen the range, or run fewer replicas)"
-    ]
-    assert port_conflicts(free, "st", []) == []
 
 
 def test_what_is_too_large() -> None:
