@@ -136,5 +136,12 @@ class HeldError(RolloutError):
 
 
 class InterruptedRolloutError(RolloutError):
+    """`left`: something that was in flight could not be finished soon, and goes on by itself, or
+    with the next command."""
+
     exit_code = 130
     reference = "interrupted"
+
+    def __init__(self, message: str, *, hint: str = "", left: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.left = left

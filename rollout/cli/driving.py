@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 from rollout.cli import sinks
 from rollout.cli.event_log import log_events
-from rollout.cli.interrupt import FINISHING, Interruption
+from rollout.cli.finishing import Finishing
+from rollout.cli.interrupt import Interruption
+from rollout.cli.messages import fail
 from rollout.cli.syntax import duration
 from rollout.controller.drive import drive
 from rollout.controller.look import look
@@ -24,11 +26,17 @@ from rollout.model.status import ServiceStatus
 from rollout.views.document import document_line
 from rollout.views.progress.sink import Sink
 from rollout.views.progress.writer import Writer
+from rollout.views.services import state_word
 from rollout.views.status import (
+    Reason,
+    Words,
     failure_lines,
+    reason_documents,
     reasons,
     result_line,
     status_documents,
+    steps,
+    struggles,
     superseded_line,
     went_well,
 )
@@ -122,24 +130,21 @@ def to_rest(
 ) -> int:
     """Drive, or follow.  Who has asked for nothing is told how the newest definition ended."""
     sink = sinks.make(following.progress)
-
+    finishing = Finishing(sink)
     try:
-        with Interruption(FINISHING) as interruption:
+        with Interruption(finishing.answer) as interruption:
             statuses = drive(
                 session,
                 stack,
-                report=_logged(sink),
+                report=_logged(finishing, sink),
                 stop=interruption.stop,
                 wake=interruption.wake,
                 on_conflict=following.on_conflict,
                 timeout_s=following.timeout_s,
                 services=None if services is None else set(services),
             )
-    except InterruptedRolloutError:
-        raise InterruptedRolloutError(
-            "interrupted, what was in flight is finished",
-            hint=f"`rollout status {stack} --wait` goes on",
-        ) from None
+    except InterruptedRolloutError as error:
+        raise finishing.ended(error, f"rollout status {stack} --wait") from None
     finally:
         sink.close()
     if not {*(services or ())} <= {status.service for status in statuses} or not statuses:
@@ -171,10 +176,11 @@ def _superseded(
     return found
 
 
-def _logged(sink: Sink) -> Callable[[Progress], None]:
-    """The sink, and the log."""
+def _logged(finishing: Finishing, sink: Sink) -> Callable[[Progress], None]:
+    """The sink, the log, and who knows what is in flight."""
 
     def report(progress: Progress) -> None:
+        finishing(progress)
         log_events(progress)
         sink(progress)
 
@@ -191,11 +197,8 @@ def summarize(
     out, err = Writer(sys.stdout), Writer(sys.stderr)
     statuses = tuple(statuses)
     if following.progress == "json":
-        now = session.engine.now()
-        for fields in status_documents(statuses):
-            by = superseded.get(str(fields["service"]))
-            more = {"superseded_by": by.number if by else None}
-            out.line(document_line({"ts": timestamp(now), "event": "result", **fields, **more}))
+        _summarize_json(session, statuses, superseded)
+        return
     for status in statuses:
         if by := superseded.get(status.service):
             err.line(f"rollout: {superseded_line(by)}")
@@ -208,11 +211,40 @@ def summarize(
             err.line(line)
 
 
+def _summarize_json(
+    session: Session, statuses: Sequence[ServiceStatus], superseded: Mapping[str, Revision]
+) -> None:
+    """The same as objects: a result each on stdout, an error each on stderr."""
+    out, now = Writer(sys.stdout), session.engine.now()
+    bad = [each for each in statuses if not went_well(each)]
+    told = {each.service: found_out(session, each) for each in bad}
+    for fields in status_documents(statuses, now=now, told=told):
+        by = superseded.get(str(fields["service"]))
+        more = {"superseded_by": by.number if by else None}
+        out.line(document_line({"ts": timestamp(now), "event": "result", **fields, **more}))
+    for status in bad:
+        fail(
+            result_line(status),
+            reference=state_word(status),
+            code=exit_code([status], superseded),
+            more={
+                "service": full_name(status.stack, status.service),
+                "reasons": reason_documents(*told[status.service]),
+                "next_steps": [command for _, command in steps(status)],
+            },
+        )
+
+
 def explain(session: Session, status: ServiceStatus) -> Iterator[str]:
-    """Why it went wrong, with the failed tasks' last log lines, and what to type next."""
+    """Why it went wrong, or does not go on, with the tasks' last log lines, and what to type."""
+    yield from failure_lines(status, *found_out(session, status))
+
+
+def found_out(session: Session, status: ServiceStatus) -> tuple[tuple[Reason, ...], Words]:
+    """Why tasks are not well, and the last log lines of each."""
     try:
         tasks = session.engine.observe(status.stack)
-        why = reasons(status, tasks)
+        why = (*reasons(status, tasks), *struggles(status))
         wanted = {reason.task_id for reason in why}
         words = {
             task.id: session.engine.last_words(task, _LAST_LINES)
@@ -221,5 +253,5 @@ def explain(session: Session, status: ServiceStatus) -> Iterator[str]:
         }
     except RolloutError as error:
         log.warning("the reasons could not be read", error=str(error))
-        why, words = reasons(status, ()), {}
-    yield from failure_lines(status, why, words)
+        why, words = (*reasons(status, ()), *struggles(status)), {}
+    return why, words

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 from rollout.cli import messages
 
@@ -24,12 +25,29 @@ _SHOW_CURSOR = b"\x1b[?25h\n"
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+_calls_left = False
+
+
+def leave_calls() -> None:
+    """Calls are under way that nobody waits for: the process is not to wait for them either."""
+    global _calls_left  # noqa: PLW0603  of the process, as its threads are
+    _calls_left = True
+
+
+def end(code: int) -> NoReturn:
+    """Leave with an exit code, once all output is written."""
+    if _calls_left:
+        os._exit(code)
+    sys.exit(code)
+
+
 class Interruption:
     """While it is open, `stop` and then `wake` are set by the first signal, which is answered with
-    `words` on stderr; the next ends the process with exit code 130.
+    `words` on stderr (what they are may depend on the moment); the next ends the process with exit
+    code 130.
     """
 
-    def __init__(self, words: str = "") -> None:
+    def __init__(self, words: str | Callable[[], str] = "") -> None:
         self.stop = threading.Event()
         self.wake = threading.Event()
         self._words = words
@@ -56,8 +74,9 @@ class Interruption:
         self._first = True
         # The interrupted code may be inside these very events: setting one here could wait for it.
         threading.Thread(target=self._stop, daemon=True).start()
-        if self._words:
-            _write(_STDERR, f"\n{messages.noted(self._words)}\n".encode())
+        words = self._words if isinstance(self._words, str) else self._words()
+        if words:
+            _write(_STDERR, f"\n{messages.noted(words)}\n".encode())
 
     def _stop(self) -> None:
         self.stop.set()

@@ -125,7 +125,7 @@ def main(
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """The entry point: runs a command and leaves with its exit code."""
-    from rollout.cli.interrupt import heeded
+    from rollout.cli.interrupt import end, heeded
 
     _open_streams()
     with heeded():
@@ -134,7 +134,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
         sys.stdout.flush()
     except OSError as error:
         code = _unwritable(error, code)
-    sys.exit(code)
+    end(code)
 
 
 def execute(arguments: list[str] | None = None) -> int:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import click
 
 from rollout.cli import options
+from rollout.cli.driving import found_out
 from rollout.cli.filters import Fits, chosen
 from rollout.cli.options import check_output
 from rollout.cli.settings import Settings
+from rollout.cli.status import explain_all, needs_somebody
 from rollout.cli.targets import find_scope
 from rollout.cli.wiring import open_session
+from rollout.controller.judge import judge
+from rollout.controller.session import Session, observe
+from rollout.model.status import ServiceStatus
 from rollout.views.document import document
+from rollout.views.status import steps
 from rollout.views.tasks import (
     TASK_FIELDS,
     TaskRow,
@@ -53,21 +61,60 @@ def command(
     check_output(output)
     with open_session(settings) as session:
         scopes = [find_scope(session, target) for target in targets]
+        seen = [(scope, observe(session, scope.stack)) for scope in scopes]
         tasks = {
             task.container_id: task
-            for scope in scopes
-            for task in session.engine.observe(scope.stack)
+            for scope, look in seen
+            for task in look.tasks
             if scope.covers(task.service)
         }
-        rows = chosen(task_rows(tasks.values(), node=session.engine.host), filters, _FILTERS)
+        statuses = {
+            (status.stack, status.service): status
+            for scope, look in seen
+            for status in (each.status for each in judge(look).values())
+            if scope.covers(status.service)
+        }
         now = session.engine.now()
-    if output == "json":
-        click.echo(document(task_documents(rows)))
-    elif quiet:
-        for row in rows:
-            click.echo(clean(row.id if no_trunc else row.id[:12]))
-    elif is_template(output):
-        click.echo(render(output, task_fields(rows, now=now, trunc=not no_trunc), TASK_FIELDS))
-    else:
-        click.echo(task_table(rows, now=now, trunc=not no_trunc))
+        node, untils = session.engine.host, _untils(statuses.values())
+        every = task_rows(tasks.values(), node=node, now=now, untils=untils)
+        rows = chosen(every, filters, _FILTERS)
+        if output == "json":
+            click.echo(_document(session, rows, tuple(statuses.values()), now))
+            return 0
+        _show(rows, output, now=now, trunc=not no_trunc, quiet=quiet)
+        if output == "table" and not quiet:
+            explain_all(session, statuses.values())
     return 0
+
+
+def _untils(statuses: Iterable[ServiceStatus]) -> dict[str, float]:
+    """Task id → when what it waits for is over."""
+    return {
+        slot.task.id: slot.until
+        for status in statuses
+        for slot in status.slots
+        if slot.task is not None and slot.until is not None
+    }
+
+
+def _document(
+    session: Session, rows: Iterable[TaskRow], statuses: Iterable[ServiceStatus], now: float
+) -> str:
+    words: dict[str, Sequence[str]] = {}
+    typed: dict[str, list[str]] = {}
+    for status in statuses:
+        if needs_somebody(status):
+            why, said = found_out(session, status)
+            words |= said
+            typed |= {each.task_id: [command for _, command in steps(status)] for each in why}
+    return document(task_documents(rows, now=now, words=words, next_steps=typed))
+
+
+def _show(rows: Sequence[TaskRow], output: str, *, now: float, trunc: bool, quiet: bool) -> None:
+    if quiet:
+        for row in rows:
+            click.echo(clean(row.id[:12] if trunc else row.id))
+    elif is_template(output):
+        click.echo(render(output, task_fields(rows, now=now, trunc=trunc), TASK_FIELDS))
+    else:
+        click.echo(task_table(rows, now=now, trunc=trunc))

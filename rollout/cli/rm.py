@@ -5,7 +5,8 @@ from __future__ import annotations
 import click
 
 from rollout.cli import messages
-from rollout.cli.interrupt import FINISHING, Interruption
+from rollout.cli.finishing import Finishing
+from rollout.cli.interrupt import Interruption
 from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import remove
@@ -35,13 +36,16 @@ def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
 
 
 def _remove(session: Session, stack: str) -> bool:
+    finishing = Finishing()
+
     def report(progress: Progress) -> None:
+        finishing(progress)
         for event in progress.events:
             if event.kind in _TOLD:
                 messages.warn(sentence(event))
 
     try:
-        with Interruption(FINISHING) as interruption:
+        with Interruption(finishing.answer) as interruption:
             return remove(
                 session,
                 stack,
@@ -50,8 +54,5 @@ def _remove(session: Session, stack: str) -> bool:
                 stop=interruption.stop,
                 wake=interruption.wake,
             )
-    except InterruptedRolloutError:
-        raise InterruptedRolloutError(
-            "interrupted, what was in flight is finished",
-            hint=f"`rollout rm {stack}` goes on",
-        ) from None
+    except InterruptedRolloutError as error:
+        raise finishing.ended(error, f"rollout rm {stack}") from None

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from rollout.cli import options
-from rollout.cli.driving import explain, following_of, to_rest
+from rollout.cli.driving import explain, following_of, found_out, to_rest
 from rollout.cli.recovered import recovered
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_scope
@@ -15,6 +16,7 @@ from rollout.cli.wiring import open_session
 from rollout.controller.look import look
 from rollout.controller.session import Session
 from rollout.errors import NotFoundError
+from rollout.model.labels import full_name
 from rollout.model.status import ServiceStatus
 from rollout.views.document import document
 from rollout.views.services import in_order
@@ -22,9 +24,11 @@ from rollout.views.status import (
     result_line,
     status_documents,
     status_table,
+    struggles,
     went_well,
 )
 from rollout.views.text import ago, clean, timestamp
+from rollout.views.waiting import sentence_of
 
 
 @click.command("status")
@@ -56,21 +60,33 @@ def command(settings: Settings, /, target: str, wait: bool, output: str, **value
         if output == "json":
             since = timestamp(progress.held_since)
             held = {"holder": progress.holder or None, "held_since": since}
-            click.echo(document([{**each, **held} for each in status_documents(found)]))
+            told = {
+                each.service: found_out(session, each) for each in found if needs_somebody(each)
+            }
+            documents = status_documents(found, now=progress.at, told=told)
+            click.echo(document([{**each, **held} for each in documents]))
         else:
-            click.echo(status_table(found))
+            click.echo(status_table(found, now=progress.at))
             if progress.holder and progress.held_since is not None:
                 since = ago(progress.held_since, progress.at)
                 click.echo(f"\nheld by {clean(progress.holder)}, since {since}")
-            _explain(session, found)
+            explain_all(session, found)
     return 0
 
 
-def _explain(session: Session, found: tuple[ServiceStatus, ...]) -> None:
-    """Below the table: every service that needs somebody, why, and what to type."""
+def needs_somebody(status: ServiceStatus) -> bool:
+    if status.at_rest:
+        return not went_well(status) or bool(status.restarting)
+    return bool(status.failures or status.because or struggles(status))
+
+
+def explain_all(session: Session, found: Iterable[ServiceStatus]) -> None:
+    """Below a table: every service that needs somebody, why, for how long, and what to type."""
     for status in in_order(found):
-        if went_well(status) or (not status.failures and not status.at_rest):
+        if not needs_somebody(status):
             continue
-        click.echo(f"\n{result_line(status)}")
+        waits = sentence_of(status, session.engine.now())
+        name = clean(full_name(status.stack, status.service))
+        click.echo(f"\n{name}: {waits}" if waits else f"\n{result_line(status)}")
         for line in explain(session, status):
             click.echo(line)

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from rollout.controller.attempts import Attempts
 from rollout.controller.judge import judge
-from rollout.controller.patience import Patience, limit_of
+from rollout.controller.patience import Patience, finish_s, limit_of
 from rollout.controller.perform import Perform
 from rollout.controller.rebuild import rebuild
 from rollout.controller.removing import Removing
@@ -64,8 +64,9 @@ def drive(
     `services`: whose end a follower waits for (None: all).  `timeout_s` replaces each service's
     progress deadline.  Set `wake` after `stop` to have it noticed at once.
     Returns how the services stand; raises HeldError (with `on_conflict="fail"`) where another holds
-    the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished,
-    EngineError where the engine said no to a look, or was away for the whole deadline.
+    the stack, InterruptedRolloutError once `stop` was seen and what was in flight is finished, or
+    left as it takes long, EngineError where the engine said no to a look, or was away for the whole
+    deadline.
     """
     driver = Driver(session, stack, report, wake or Flag())
     driver.timeout_s = timeout_s
@@ -111,6 +112,8 @@ class Driver:
         self.looking_s = 0.0
         """How long all looks have taken together, each from observing to acting."""
         self._rebuilt: tuple[Revision, ...] = ()
+        self._finish_by: float | None = None
+        self._gives_up = False
 
     @property
     def holds(self) -> bool:
@@ -137,8 +140,13 @@ class Driver:
             statuses = self._tell(decisions, seen, holder)
             if self._lease.ours and not self.removal_only:
                 self._act(decisions, seen.now)
+            late = self._is_late(seen) if stopping else False
             self.looks, self.looking_s = self.looks + 1, self.looking_s + time.monotonic() - began
-            if self._is_over(seen, decisions, services, stopping=stopping):
+            over = self._is_over(seen, decisions, services, stopping=stopping)
+            if late and not over:
+                self._gives_up = True
+                raise InterruptedRolloutError(f"{self._stack}: interrupted", left=True)
+            if over:
                 if self._lease.ours:
                     self._tidy(seen)
                 if stopping and (seen.removal or not _all_at_rest(statuses)):
@@ -152,7 +160,7 @@ class Driver:
 
     def close(self) -> None:
         self._watch.close()
-        self._workers.close()
+        self._workers.close(wait=not self._gives_up)
         self._session.ledger.left(self._stack)
         with contextlib.suppress(EngineError):  # it runs out by itself
             self._lease.release()
@@ -235,7 +243,8 @@ class Driver:
         first = not self._patience.waits
         pause_s = self._patience.pause_s(error, limit_s)
         if stopping:
-            raise InterruptedRolloutError(f"{self._stack}: interrupted")
+            self._gives_up = not self._supervised and not self._workers.idle
+            raise InterruptedRolloutError(f"{self._stack}: interrupted", left=self._gives_up)
         if first:
             what = "is not well" if error.status else "does not answer"
             self._tell_of_engine(f"the engine {what}, waiting for it: {error.message}")
@@ -309,6 +318,17 @@ class Driver:
             each.actions or each.status.in_flux for each in decisions.values()
         )
 
+    def _is_late(self, seen: Look) -> bool:
+        """What was in flight when we were told to stop is not finished in the time for it.  Whoever
+        supervises waits: its own supervisor knows how long."""
+        if self._supervised:
+            return False
+        if self._finish_by is None:
+            self._finish_by = seen.now + finish_s(
+                task for task in seen.tasks if task.stop_ends_at is not None
+            )
+        return seen.now >= self._finish_by
+
     def _tidy(self, seen: Look) -> None:
         """Forget old revisions, but for those that a task was made for or a rollback goes to."""
         with contextlib.suppress(EngineError):  # the next command tidies up
@@ -326,6 +346,8 @@ class Driver:
 
     def _wait(self, decisions: dict[str, Decision], now: float, holder: Entry | None) -> None:
         until = [now + (FOLLOW_POLL_S if holder else POLL_S)]
+        if self._finish_by is not None:
+            until.append(self._finish_by)
         until += [each.wake_at for each in decisions.values() if each.wake_at is not None]
         if self._lease.renew_at is not None:
             until.append(self._lease.renew_at)

@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.model.event import ANNOUNCED_WAITS, Event, EventKind
-from rollout.model.state import Cause, TaskState
-from rollout.model.status import ServiceStatus, SlotStatus
+from rollout.model.state import Cause, MarkKind, TaskState
+from rollout.model.status import ServiceStatus, SlotStatus, name_slots
+from rollout.model.task import Task
+from rollout.model.units import format_duration
 
 
 def events_between(
@@ -26,7 +28,7 @@ def _of_service(before: ServiceStatus | None, after: ServiceStatus, at: float) -
         yield _event(after, at, EventKind.REVISION, text=_revision_text(after))
     old_slots = {slot.slot: slot for slot in before.slots} if before else {}
     old_batch = before.batch if before else ()
-    if after.batch and not set(after.batch) <= set(old_batch):
+    if after.batch and not set(after.batch) <= set(old_batch) and _goes_on(after):
         names = ", ".join(str(slot) for slot in after.batch)
         yield _event(after, at, EventKind.BATCH, text=f"batch: slots {names}")
     if before is not None:
@@ -34,6 +36,7 @@ def _of_service(before: ServiceStatus | None, after: ServiceStatus, at: float) -
             yield from _of_slot(after, old_slots.get(slot.slot), slot, at)
         for number in sorted(set(old_slots) - {slot.slot for slot in after.slots}):
             yield _event(after, at, EventKind.TASK, slot=number, state="remove", text="removed")
+    yield from _of_stops(before, after, at)
     known = {(each.slot, each.task_id) for each in before.failures} if before else set()
     for failure in after.failures:
         if (failure.slot, failure.task_id) not in known:
@@ -80,6 +83,26 @@ def _of_slot(
         state=after.state,
         text=text,
     )
+
+
+def _goes_on(status: ServiceStatus) -> bool:
+    """What is paused begins no batch, whatever its slots in flight still do."""
+    return status.revision.last_mark is not MarkKind.PAUSED
+
+
+def _of_stops(before: ServiceStatus | None, after: ServiceStatus, at: float) -> Iterator[Event]:
+    """`stopping web.1, web.2 (grace 10s)`: nothing else is heard of them for so long."""
+    known = _stops(before) if before is not None else {}
+    begun = {key: task for key, task in _stops(after).items() if key not in known}
+    for grace_s in sorted({task.stop_grace_s for task in begun.values()}):
+        slots = sorted(task.slot for task in begun.values() if task.stop_grace_s == grace_s)
+        text = f"stopping {name_slots(after.service, slots)} (grace {format_duration(grace_s)})"
+        yield _event(after, at, EventKind.STOP, state="stopping", text=text)
+
+
+def _stops(status: ServiceStatus) -> dict[str, Task]:
+    stopping = [slot.stopping for slot in status.slots if slot.stopping is not None]
+    return {task.container_id: task for task in stopping}
 
 
 def _of_wait(before: ServiceStatus | None, after: ServiceStatus, at: float) -> Iterator[Event]:

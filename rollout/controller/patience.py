@@ -14,10 +14,14 @@ from collections.abc import Callable, Iterable
 
 from rollout.errors import EngineError, EngineUnavailableError
 from rollout.model.status import ServiceStatus
+from rollout.model.task import Task
 from rollout.model.units import format_duration
 
 _FIRST_PAUSE_S = 0.2
 _LONGEST_PAUSE_S = 5.0
+_FINISH_S = 20.0
+_LONGEST_FINISH_S = 90.0
+_SPARE_S = 10.0
 _UNKNOWN_LIMIT_S = 600.0
 """Before any definition was seen: the default of the progress deadline."""
 
@@ -60,6 +64,13 @@ class Patience:
         """The engine is back: how many seconds it was away."""
         since, self._since = self._since, None
         return 0.0 if since is None else self._monotonic() - since
+
+
+def finish_s(stopping: Iterable[Task]) -> float:
+    """How long an interrupted command goes on with what is in flight: long enough for what is being
+    stopped, unless that takes very long, and not for what may never become healthy."""
+    graces = [task.stop_grace_s + _SPARE_S for task in stopping]
+    return min(max([_FINISH_S, *graces]), _LONGEST_FINISH_S)
 
 
 def limit_of(statuses: Iterable[ServiceStatus], given_s: float | None) -> float:

@@ -87,10 +87,11 @@ class Workers:
                 self._left_alone[key] = now + _PAUSE_S
             found.append(result)
 
-    def close(self) -> None:
-        """Wait for what is under way; begin nothing that still waits for a thread."""
+    def close(self, *, wait: bool = True) -> None:
+        """Begin nothing that still waits for a thread, and wait for what is under way; without
+        `wait` that is left to the engine."""
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool.shutdown(wait=wait, cancel_futures=True)
 
     def rest(self) -> None:
         """Let the threads go, where nothing is under way; there are new ones for what comes."""

@@ -92,8 +92,8 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
         late = f"not running after {format_duration(run.deadline_s)}"
         if held:
             late += ": paused by docker pause"
-        if task.error:
-            late += f": {task.error}"
+        if why := task.error or task.probe:
+            late += f": {why}"
         return _failure(task, late, limit, deadline=True)
     ended_at = _ended_at(task)
     if ended_at is None or (run.completes and _is_complete(task)):

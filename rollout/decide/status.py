@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from rollout.decide.failure import deadline_of, describe_end
 from rollout.decide.repair import restart_at
@@ -10,15 +11,15 @@ from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import next_batch
 from rollout.decide.verdict import completion_message
 from rollout.decide.view import View
-from rollout.model.state import Cause, Health, MarkKind, TaskState, UpdateState
-from rollout.model.status import ServiceStatus, SlotStatus
-from rollout.model.task import Task, state_of
+from rollout.model.state import Cause, ContainerStatus, Health, MarkKind, TaskState, UpdateState
+from rollout.model.status import ServiceStatus, SlotStatus, name_slots
+from rollout.model.task import Task, describe_restarts, state_of
 
 
 def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
     target = view.run.target
     state, message = _update_state(view)
-    waiting_for, until = _waiting(view)
+    wait = _waiting(view)
     last = target.marks[-1] if target.marks else None
     done = last is not None and last.kind is MarkKind.COMPLETED
     in_flux = view.batch.in_flux
@@ -37,8 +38,11 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         total=len(view.slots),
         running=len({s.number for s in view.slots for task in s.tasks if task.running}),
         desired=target.spec.slots,
-        waiting_for=waiting_for,
-        until=until,
+        waiting_for=wait.what,
+        until=wait.until,
+        because=wait.because,
+        then=wait.then,
+        restarting=_restarting(view),
         failures=view.failures,
         outcome=last.kind if at_rest and last is not None else None,
     )
@@ -73,42 +77,72 @@ def _started_at(view: View) -> float:
     return target.created_at
 
 
-def _waiting(view: View) -> tuple[str, float | None]:
-    """The one thing that the service waits for now, and until when at the latest."""
+class _Wait(NamedTuple):
+    """What is waited for, until when at the latest, why it is not there yet, what happens then."""
+
+    what: str = ""
+    until: float | None = None
+    because: str = ""
+    then: str = ""
+
+
+def _waiting(view: View) -> _Wait:
+    """The one thing that the service waits for now."""
     if view.run.finished or (view.run.paused and not view.batch.in_flux):
-        return "", None
+        return _Wait()
     service = view.run.target.service
     if view.waits_for:
-        return view.waits_for[0], None
+        return _Wait(view.waits_for[0])
     starting = [slot for slot in view.slots if slot.bucket is Bucket.STARTING]
     if starting:
-        healthy = any(slot.new is not None and slot.new.has_healthcheck for slot in starting)
-        what = "to become healthy" if healthy else "to run"
-        task = starting[0].new
-        until = deadline_of(task, view.run) if task else None
-        return f"{_names(service, [slot.number for slot in starting])} {what}", until
+        return _waiting_to_run(view, starting)
     if view.batch.in_flux:
         until = max(_killed_at(view), default=None)
-        return f"{_names(service, view.batch.in_flux)} to stop", until
+        return _Wait(f"{name_slots(service, view.batch.in_flux)} to stop", until, then="is killed")
     if view.batch.candidates:
         if view.now < view.batch.open_at:
-            return "delay", view.batch.open_at
+            return _Wait("delay", view.batch.open_at)
         batch = next_batch(view)
         unready = [slot for slot in batch if slot.ready is None]
         if unready:
-            return f"{service}.{unready[0].number} to be ready", _ready_deadline(view, unready[0])
+            attempt = view.attempt(unready[0].number, view.run.digest)
+            return _Wait(
+                f"{service}.{unready[0].number} to be ready",
+                _ready_deadline(view, unready[0]),
+                attempt.error if attempt else "",
+                "fails",
+            )
         # For whoever follows, as long as old tasks take to stop.
-        names = _names(service, [slot.number for slot in batch])
-        return f"{names} to be replaced" if batch else "", None
+        names = name_slots(service, [slot.number for slot in batch])
+        return _Wait(f"{names} to be replaced" if batch else "")
     if view.now < view.complete_at and view.members:
-        return "monitor", view.complete_at
-    return "", None
+        return _Wait("monitor", view.complete_at)
+    return _Wait()
 
 
-def _names(service: str, slots: Sequence[int]) -> str:
-    """Three of them: one who waits wants to know where to look."""
-    more = f" and {len(slots) - 3} more" if len(slots) > 3 else ""
-    return ", ".join(f"{service}.{slot}" for slot in slots[:3]) + more
+def _waiting_to_run(view: View, starting: Sequence[Slot]) -> _Wait:
+    tasks = [slot.new for slot in starting if slot.new is not None]
+    what = "to become healthy" if any(task.has_healthcheck for task in tasks) else "to run"
+    names = name_slots(view.run.target.service, [slot.number for slot in starting])
+    ends = [deadline_of(task, view.run) for task in tasks]
+    because = next((why for task in tasks if (why := _not_running_because(task))), "")
+    until = min((end for end in ends if end is not None), default=None)
+    return _Wait(f"{names} {what}", until, because, "fails")
+
+
+def _not_running_because(task: Task) -> str:
+    known = [describe_restarts(task)] if task.restarts else []
+    if task.status is ContainerStatus.PAUSED:
+        known.append("paused by docker pause")
+    if task.probe:
+        known.append(f"last probe: {task.probe}")
+    return ", ".join(known)
+
+
+def _restarting(view: View) -> tuple[int, ...]:
+    return tuple(
+        slot.number for slot in view.slots if any(task.restarting(view.now) for task in slot.tasks)
+    )
 
 
 def _killed_at(view: View) -> Iterator[float]:
@@ -131,7 +165,8 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
     task = _task_that_matters(slot)
     note: str = ""
     until: float | None = None
-    eventful = slot.ready is not None or view.world.busy or view.attempts
+    eventful = slot.ready is not None or bool(view.world.busy) or bool(view.attempts)
+    eventful = eventful or (task is not None and task.restarts > 0)
     if task is not None and task.running and not eventful:
         # Most slots of a large fleet: there is nothing to say about them.
         state = TaskState.RUNNING
@@ -147,7 +182,18 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
         note=note,
         since=_since(task),
         until=until,
+        fresh=task is not None and task.digest == view.run.digest,
+        stopping=_stopping(view, slot),
     )
+
+
+def _stopping(view: View, slot: Slot) -> Task | None:
+    for task in slot.tasks:
+        ends_at = task.stop_ends_at
+        told = ends_at is not None and view.now < ends_at
+        if task.alive and (told or task.container_id in view.leaving):
+            return task
+    return None
 
 
 def _task_that_matters(slot: Slot) -> Task | None:
@@ -178,10 +224,11 @@ def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | 
         return describe_end(task), due if due is not None and due > view.now else None
     if slot.bucket is Bucket.STARTING:
         note = "" if task.health is Health.NONE else f"health: {task.health}"
-        if task.restarts:
-            times = "once" if task.restarts == 1 else f"{task.restarts} times"
-            note = f"restarted {times} by Docker"
+        if because := _not_running_because(task):
+            note = because
         return note, deadline_of(task, view.run)
+    if task.restarts:
+        return describe_restarts(task), None
     if view.world.busy and any(view.is_busy(("task", old.container_id)) for old in slot.old):
         return "stopping", None
     if slot.ready is not None and slot.ready is not task:

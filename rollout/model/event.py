@@ -13,6 +13,8 @@ class EventKind(StrEnum):
     REVISION = "revision"
     """A revision was recorded, or taken up."""
     BATCH = "batch"
+    STOP = "stop"
+    """Tasks are asked to end, and may take their grace for it."""
     TASK = "task"
     """A task changed its state."""
     FAILURE = "failure"

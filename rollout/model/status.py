@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from rollout.model.revision import Revision
@@ -34,6 +36,10 @@ class SlotStatus(Struct, frozen=True, kw_only=True):
     since: float = 0.0
     until: float | None = None
     """When what it waits for is over at the latest."""
+    fresh: bool = True
+    """The task that matters was made from the definition asked for."""
+    stopping: Task | None = None
+    """The task of it that is being stopped."""
 
 
 class ServiceStatus(Struct, frozen=True, kw_only=True):
@@ -57,6 +63,12 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     waiting_for: str = ""
     """One sentence: `delay`, `web.3 to become healthy`, `monitor`."""
     until: float | None = None
+    because: str = ""
+    """What is known of why it is not there yet: `last probe: connection refused`."""
+    then: str = ""
+    """What happens when `until` has come: `fails`."""
+    restarting: tuple[int, ...] = ()
+    """Slots whose task Docker brings back, or has brought back lately."""
     failures: tuple[Failure, ...] = ()
     outcome: MarkKind | None = None
     """Set when there is nothing left to do until somebody asks for something."""
@@ -72,5 +84,21 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def steady(self) -> int:
+        """How many slots run, those not counted that Docker has brought back lately."""
+        unsteady = [
+            slot
+            for slot in self.slots
+            if slot.slot in self.restarting and slot.state is TaskState.RUNNING
+        ]
+        return max(self.running - len(unsteady), 0)
+
+    @property
     def at_rest(self) -> bool:
         return self.outcome is not None
+
+
+def name_slots(service: str, slots: Sequence[int]) -> str:
+    """`web.1, web.2, web.3 and 2 more`: one who waits wants to know where to look."""
+    more = f" and {len(slots) - 3} more" if len(slots) > 3 else ""
+    return ", ".join(f"{service}.{slot}" for slot in slots[:3]) + more

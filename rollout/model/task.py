@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from rollout.model.state import ContainerStatus, Health, TaskState
 
+RESTARTED_LATELY_S = 60.0
+"""The longest pause that Docker makes between two restarts."""
+
 
 class Task(Struct, frozen=True, kw_only=True):
     id: str
@@ -40,6 +43,12 @@ class Task(Struct, frozen=True, kw_only=True):
     """What the engine says of a failed start, or the last health probe's output."""
     restarts: int = 0
     """By Docker's own restart policy, which is set only after the monitor window."""
+    last_exit: int | None = None
+    """Of the run before, where Docker has brought it back and says how it had ended."""
+    last_ended_at: float | None = None
+    """When the run before ended; where Docker has brought it back."""
+    probe: str = ""
+    """What its last failed health probe said, while it is up and not healthy."""
     armed: bool = False
     """Whether Docker's restart policy is set: the sign that it has passed its monitor window."""
     stop_grace_s: float = 10.0
@@ -79,12 +88,27 @@ class Task(Struct, frozen=True, kw_only=True):
             not self.has_healthcheck or self.health is Health.HEALTHY
         )
 
+    def restarting(self, now: float) -> bool:
+        """Docker is bringing it back, or has done so less than a minute ago: that it is up at this
+        moment does not say that it runs."""
+        if self.status is ContainerStatus.RESTARTING:
+            return True
+        lately = self.started_at is not None and now - self.started_at < RESTARTED_LATELY_S
+        return self.alive and self.restarts > 0 and lately
+
     @property
     def unhealthy(self) -> bool:
         return self.alive and self.health is Health.UNHEALTHY
 
 
 _ALIVE = frozenset({ContainerStatus.RUNNING, ContainerStatus.PAUSED, ContainerStatus.RESTARTING})
+
+
+def describe_restarts(task: Task) -> str:
+    """`restarted 12 times by Docker, last exit 1`"""
+    times = "once" if task.restarts == 1 else f"{task.restarts} times"
+    last = "" if task.last_exit is None else f", last exit {task.last_exit}"
+    return f"restarted {times} by Docker{last}"
 
 
 def state_of(task: Task, *, replaced_at: float | None) -> TaskState:

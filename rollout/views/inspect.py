@@ -41,6 +41,7 @@ def inspect_document(
         "created_at": timestamp(status.revision.created_at),
         "by": status.revision.by,
         "replicas": {"running": status.running, "desired": status.desired},
+        "restarting": len(status.restarting),
         "update_status": update,
         "spec": msgspec.to_builtins(spec),
         "previous_revision": previous.number if previous else None,

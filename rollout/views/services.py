@@ -38,7 +38,7 @@ def _cells(each: ServiceStatus) -> tuple[str, ...]:
     return (
         full_name(each.stack, each.service),
         str(each.revision.spec.mode),
-        f"{each.running}/{each.desired}",
+        steady(each),
         short_image(each.revision.spec.task.image),
         str(each.revision.number),
         state_word(each),
@@ -54,6 +54,7 @@ def service_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, objec
             "service": each.service,
             "mode": str(each.revision.spec.mode),
             "replicas": {"running": each.running, "desired": each.desired},
+            "restarting": len(each.restarting),
             "image": short_image(each.revision.spec.task.image),
             "revision": each.revision.number,
             "state": state_word(each),
@@ -70,6 +71,18 @@ def state_word(status: ServiceStatus) -> str:
     if status.outcome is None:
         return "deploying"
     return "deployed" if status.outcome is MarkKind.COMPLETED else str(status.outcome)
+
+
+def steady(status: ServiceStatus) -> str:
+    """`8/10 (2 restarting)`: what Docker has just brought back is not counted as running."""
+    restarting = f" ({len(status.restarting)} restarting)" if status.restarting else ""
+    return f"{status.steady}/{status.desired}{restarting}"
+
+
+def running_words(status: ServiceStatus) -> str:
+    """`8/10 running, 2 restarting`"""
+    restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
+    return f"{status.steady}/{status.desired} running{restarting}"
 
 
 def ports(spec: ServiceSpec) -> list[str]:

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
-from rollout.model.state import Cause, MarkKind, UpdateState
+from rollout.model.state import Cause, MarkKind, TaskState, UpdateState
 from rollout.model.status import ServiceStatus
 from rollout.model.task import Task
-from rollout.views.services import in_order, state_word
+from rollout.views.services import in_order, running_words, state_word, steady
 from rollout.views.table import table
 from rollout.views.tasks import task_rows
 from rollout.views.text import clean, timestamp
+from rollout.views.waiting import seconds_left, sentence_of
 
 _HEADER = ("NAME", "REVISION", "STATE", "UPDATED", "RUNNING", "MESSAGE")
 
@@ -29,7 +30,8 @@ class Reason(NamedTuple):
     text: str
 
 
-def status_table(statuses: Iterable[ServiceStatus]) -> str:
+def status_table(statuses: Iterable[ServiceStatus], *, now: float | None = None) -> str:
+    """`now` is epoch seconds on the engine's clock."""
     return table(
         _HEADER,
         [
@@ -38,15 +40,22 @@ def status_table(statuses: Iterable[ServiceStatus]) -> str:
                 str(each.revision.number),
                 state_word(each),
                 f"{each.updated}/{each.total}",
-                f"{each.running}/{each.desired}",
-                each.message if each.at_rest else each.waiting_for or each.message,
+                steady(each),
+                sentence_of(each, now) or each.message,
             )
             for each in in_order(statuses)
         ],
     )
 
 
-def status_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, object]]:
+def status_documents(
+    statuses: Iterable[ServiceStatus],
+    *,
+    now: float | None = None,
+    told: Mapping[str, tuple[Sequence[Reason], Words]] | None = None,
+) -> list[dict[str, object]]:
+    """`told`: service → why its tasks are not well, and their last log lines."""
+    nothing: tuple[Sequence[Reason], Words] = ((), {})
     return [
         {
             "name": full_name(each.stack, each.service),
@@ -59,11 +68,16 @@ def status_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, object
             "started_at": timestamp(each.started_at),
             "completed_at": timestamp(each.completed_at),
             "replicas": {"running": each.running, "desired": each.desired},
+            "restarting": len(each.restarting),
             "updated": each.updated,
             "total": each.total,
             "batch": list(each.batch),
             "waiting_for": each.waiting_for,
             "until": timestamp(each.until),
+            "seconds_left": seconds_left(each.until, now),
+            "sentence": sentence_of(each, now),
+            "reasons": reason_documents(*(told or {}).get(each.service, nothing)),
+            "next_steps": [command for _, command in steps(each)],
             "failures": [
                 {
                     "slot": failure.slot,
@@ -75,6 +89,18 @@ def status_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, object
             ],
         }
         for each in in_order(statuses)
+    ]
+
+
+def reason_documents(why: Sequence[Reason], words: Words) -> list[dict[str, object]]:
+    return [
+        {
+            "slot": each.slot,
+            "task": each.task_id,
+            "reason": each.text,
+            "log": list(words.get(each.task_id, ())),
+        }
+        for each in why
     ]
 
 
@@ -94,7 +120,7 @@ def result_line(status: ServiceStatus) -> str:
         message += f": {status.revision.message}"
     return clean(
         f"{full_name(status.stack, status.service)}: {message} "
-        f"(revision {status.revision.number}, {status.running}/{status.desired} running)"
+        f"(revision {status.revision.number}, {running_words(status)})"
     )
 
 
@@ -120,6 +146,18 @@ def reasons(status: ServiceStatus, tasks: Iterable[Task]) -> tuple[Reason, ...]:
     )
 
 
+def struggles(status: ServiceStatus) -> tuple[Reason, ...]:
+    """Tasks that have not failed and do not run well: what is known of them."""
+    failed = {failure.slot for failure in status.failures}
+    return tuple(
+        Reason(slot.slot, slot.task.id, slot.note or str(slot.state))
+        for slot in status.slots
+        if slot.task is not None
+        and slot.slot not in failed
+        and (slot.state is TaskState.STARTING or slot.slot in status.restarting)
+    )
+
+
 def failure_lines(
     status: ServiceStatus, why: Sequence[Reason], words: Words, *, most: int = 3
 ) -> Iterator[str]:
@@ -137,16 +175,28 @@ def failure_lines(
 
 def next_steps(status: ServiceStatus) -> Iterator[str]:
     """What to type now; nothing where all went well."""
+    for what, command in steps(status):
+        yield f"  {what}: {command}"
+
+
+def steps(status: ServiceStatus) -> Iterator[tuple[str, str]]:
+    """What can be done, and the command for it."""
     name = full_name(status.stack, status.service)
     number = status.revision.number
-    if went_well(status):
+    if went_well(status) and not status.restarting:
         return
     if not status.at_rest:
-        yield f"  to go on: rollout status {name} --wait"
+        yield "to go on", f"rollout status {name} --wait"
+        yield "to hold it", f"rollout pause {name}"
+        if status.revision.number > 1 and not status.revision.is_rollback:
+            yield "to go back", f"rollout rollback {name}"
+    elif status.outcome is MarkKind.COMPLETED and status.restarting:
+        if status.revision.number > 1:
+            yield "to go back", f"rollout rollback {name}"
     elif status.outcome is MarkKind.PAUSED:
-        yield f"  to go on as it is: rollout resume {name}"
+        yield "to go on as it is", f"rollout resume {name}"
         if status.state is not UpdateState.ROLLBACK_PAUSED:
-            yield f"  to go back: rollout rollback {name}"
+            yield "to go back", f"rollout rollback {name}"
     elif status.revision.cause is Cause.AUTO_ROLLBACK:
-        yield f"  what was asked for: rollout diff {name} {status.revision.restores} {number - 1}"
-    yield f"  to look closer: rollout ps {name}; rollout logs {name}"
+        yield "what was asked for", f"rollout diff {name} {status.revision.restores} {number - 1}"
+    yield "to look closer", f"rollout ps {name}; rollout logs {name}"

@@ -2,16 +2,18 @@ r"""`ps`: the tasks of a slot, newest first, the earlier ones hanging below ` \_
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rollout.model.labels import full_name
 from rollout.model.state import Health, TaskState
 from rollout.model.task import Task, state_of
 from rollout.views.table import table
 from rollout.views.text import ago, clean, image_digest, natural, short_image, timestamp, truncate
+from rollout.views.waiting import seconds_left
 
 _HEADER = ("ID", "NAME", "IMAGE", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS")
 _ERROR_COLUMNS = 30
@@ -38,16 +40,39 @@ class TaskRow(Struct, frozen=True, kw_only=True):
     node: str
     ports: tuple[str, ...]
     newest: bool
+    restarts: int = 0
+    """How often Docker has brought it back."""
+    last_exit: int | None = None
+    """The exit code of the run before, where Docker has brought it back."""
+    last_ended_at: float | None = None
+    restarting: bool = False
+    """Docker is bringing it back, or has done so lately."""
+    probe: str = ""
+    """What its last failed health probe said, while it is up and not healthy."""
+    until: float | None = None
+    """When what it waits for is over at the latest."""
 
 
-def task_rows(tasks: Iterable[Task], *, node: str) -> tuple[TaskRow, ...]:
-    """Sorted by service and slot, naturally, and within a slot newest first."""
+def task_rows(
+    tasks: Iterable[Task],
+    *,
+    node: str,
+    now: float | None = None,
+    untils: Mapping[str, float] | None = None,
+) -> tuple[TaskRow, ...]:
+    """Sorted by service and slot, naturally, and within a slot newest first.
+
+    `now` is epoch seconds on the engine's clock.  `untils`: task id → when it will be given up.
+    """
     ordered = sorted(tasks, key=lambda task: (_slot_key(task), -task.created_at, task.name))
     rows: list[TaskRow] = []
     for _, group in groupby(ordered, key=_slot_key):
         replaced_at: float | None = None
         for task in group:
-            rows.append(_row(task, node=node, replaced_at=replaced_at, newest=replaced_at is None))
+            row = _row(task, node=node, replaced_at=replaced_at, newest=replaced_at is None)
+            restarting = task.restarting(task.last_ended_at or 0.0 if now is None else now)
+            until = (untils or {}).get(task.id)
+            rows.append(replace(row, restarting=restarting, until=until))
             replaced_at = task.created_at
     return tuple(rows)
 
@@ -77,6 +102,10 @@ def _row(task: Task, *, node: str, replaced_at: float | None, newest: bool) -> T
         node=node,
         ports=task.ports,
         newest=newest,
+        restarts=task.restarts,
+        last_exit=task.last_exit,
+        last_ended_at=task.last_ended_at,
+        probe=task.probe,
     )
 
 
@@ -104,9 +133,19 @@ def task_error(task: Task, state: TaskState) -> str:
             why += ": out of memory" if task.oom_killed else ""
             return f"{why}: {task.error}" if task.error else why
         return task.error or "task: ended"
-    if task.alive and task.health is Health.UNHEALTHY:
-        return f"unhealthy: {task.error}" if task.error else "unhealthy"
-    return ""
+    return ", ".join(_unwell(task)) if task.alive else ""
+
+
+def _unwell(task: Task) -> Iterator[str]:
+    """Of a task that is up."""
+    if task.restarts:
+        # The short form: a table shows thirty columns of it.
+        last = "" if task.last_exit is None else f"exit {task.last_exit}, "
+        yield f"{last}restarted {'once' if task.restarts == 1 else f'{task.restarts} times'}"
+    if task.health is Health.UNHEALTHY:
+        yield f"unhealthy: {task.error}" if task.error else "unhealthy"
+    elif task.probe:
+        yield f"last probe: {task.probe}"
 
 
 def task_table(rows: Iterable[TaskRow], *, now: float, trunc: bool = True) -> str:
@@ -123,10 +162,15 @@ def _cells(row: TaskRow, *, now: float, trunc: bool) -> tuple[str, ...]:
         image,
         row.node,
         row.desired_state.capitalize(),
-        f"{row.current_state.capitalize()} {ago(row.since, now)}",
+        f"{_state_word(row)} {ago(row.since, now)}",
         truncate(error, _ERROR_COLUMNS) if trunc else error,
         ", ".join(row.ports),
     )
+
+
+def _state_word(row: TaskRow) -> str:
+    """What is up for a moment, between two restarts by Docker, does not run."""
+    return "Restarting" if row.restarting else row.current_state.capitalize()
 
 
 TASK_FIELDS = ("ID", "Name", "Image", "Node", "DesiredState", "CurrentState", "Error", "Ports",
@@ -145,8 +189,15 @@ def task_fields(rows: Iterable[TaskRow], *, now: float, trunc: bool = True) -> l
     return found
 
 
-def task_documents(rows: Iterable[TaskRow]) -> list[dict[str, object]]:
-    """For `--format json`: `since` is RFC 3339."""
+def task_documents(
+    rows: Iterable[TaskRow],
+    *,
+    now: float | None = None,
+    words: Mapping[str, Sequence[str]] | None = None,
+    next_steps: Mapping[str, Sequence[str]] | None = None,
+) -> list[dict[str, object]]:
+    """For `--format json`: `since` is RFC 3339.  `words`: task id → its last log lines;
+    `next_steps`: the same → what to type."""
     return [
         {
             "id": row.id,
@@ -166,6 +217,15 @@ def task_documents(rows: Iterable[TaskRow]) -> list[dict[str, object]]:
             "container_id": row.container_id,
             "node": row.node,
             "ports": list(row.ports),
+            "restarts": row.restarts,
+            "restarting": row.restarting,
+            "last_exit": row.last_exit,
+            "last_ended_at": timestamp(row.last_ended_at),
+            "last_probe": row.probe,
+            "until": timestamp(row.until),
+            "seconds_left": seconds_left(row.until, now),
+            "log": list((words or {}).get(row.id, ())),
+            "next_steps": list((next_steps or {}).get(row.id, ())),
         }
         for row in rows
     ]

@@ -75,6 +75,33 @@ def test_while_health_is_waited_for(tmp_path: Path, stack: str, image: str) -> N
     assert sum(task["current_state"] == "running" for task in tasks) == 2
 
 
+def test_what_may_never_finish_is_left(tmp_path: Path, stack: str, image: str) -> None:
+    """A task that does not become healthy has ten minutes for it, whoever interrupts has not: it is
+    said how long is waited, that it is left, and the next command goes on with it."""
+    rollout("deploy", "-c", _file(tmp_path, image, 1), stack)
+
+    with witness(stack) as seen:
+        stuck = _file(tmp_path, image, 2, more=', READY_AFTER: "45"')
+        update = start("deploy", "-c", stuck, stack)
+        seen.wait_for(lambda: seen.of("start", revision=2))
+        update.send_signal(signal.SIGINT)
+        ran = finish(update, expect=130)
+        assert len(seen.of("start", revision=2)) == 1
+        (task,) = (
+            task
+            for task in rollout("ps", stack, "--format", "json").json
+            if task["current_state"] == "starting"
+        )
+        assert task["seconds_left"] > 0
+        rollout("rollback", f"{stack}_web")
+
+    assert "for 20s at most; once more leaves at once" in ran.err
+    assert "what takes long is left as it is" in ran.err
+    assert f"rollout status {stack} --wait" in ran.err
+    tasks = rollout("ps", stack, "--format", "json").json
+    assert sum(task["current_state"] == "running" for task in tasks) == 2
+
+
 def test_the_second_leaves_at_once(tmp_path: Path, stack: str, image: str) -> None:
     """In the middle of a long stop; whoever comes next finishes what was begun."""
     stubborn = ', STUBBORN: "1"'

@@ -339,3 +339,36 @@ def test_paused_pending_tries_are_nothing_to_wait_for() -> None:
 
     assert decision.wake_at is None
     assert decision.status.at_rest
+
+
+def test_why_it_is_not_healthy_yet_and_what_happens_then() -> None:
+    v2 = revision(2)
+    task = starting(1, V2, probe="connection refused")
+
+    status = decided([V1, v2], [OLD[1], OLD[2], task]).status
+
+    assert (status.because, status.then) == ("last probe: connection refused", "fails")
+    assert status.slots[0].note == "last probe: connection refused"
+
+
+def test_what_docker_brings_back_is_not_steady() -> None:
+    """Up at the moment, twice restarted; for a minute after the last start."""
+    done = revision(2, ended=MarkKind.COMPLETED)
+    back = {"restarts": 2, "last_exit": 3, "armed": True}
+    tasks = [running(1, done, ago=5, **back), running(2, done, ago=70, **back), running(3, done)]
+
+    status = decided([V1, done], tasks).status
+
+    assert (status.running, status.steady, status.restarting) == (3, 2, (1,))
+    assert status.slots[0].note == "restarted 2 times by Docker, last exit 3"
+
+
+def test_a_slot_tells_of_the_new_task_or_of_the_old_and_of_its_end() -> None:
+    v2 = revision(2)
+    (old,) = [task for task in OLD if task.slot == 2]
+    tasks = [running(1, V2, ago=3), *[task for task in OLD if task.slot != 1]]
+
+    status = decided([V1, v2], tasks, leaving=frozenset({old.container_id})).status
+
+    assert [slot.fresh for slot in status.slots] == [True, False, False]
+    assert [slot.stopping for slot in status.slots] == [None, old, None]

@@ -11,8 +11,9 @@ from rollout.model.status import Failure, ServiceStatus
 from rollout.views.progress.lines import Lines
 from rollout.views.progress.plain import Plain
 from rollout.views.progress.slots import MOST_SLOTS, panel
-from rollout.views.progress.terminal import Terminal, screen
-from tests.support.shown import NOW, revision, slot, status
+from rollout.views.progress.terminal import Terminal, ranges, screen
+from rollout.views.waiting import sentence_of, wait_of
+from tests.support.shown import NOW, revision, slot, status, task
 
 
 def _event(text: str, kind: EventKind = EventKind.TASK, *, at: float = NOW, slot: int = 0) -> Event:
@@ -181,6 +182,122 @@ def test_many_slots_collapse_to_those_that_matter() -> None:
     assert [bar.label for bar in shown.slots] == ["50/100", "51/100", "90/100"]
     assert shown.rest == "97 more: 48 running, 49 running (updated)"
     assert len(shown.slots) <= MOST_SLOTS
+
+
+def test_a_bar_is_about_the_new_task() -> None:
+    """An old one that still serves is not nearly done."""
+    old = slot(1, updated=False, fresh=False, revision=1)
+    leaving = slot(2, updated=False, fresh=False, revision=1, stopping=task(2, stop_grace_s=10.0))
+
+    first, second = panel(_updating(slots=(old, leaving), batch=(2,)), NOW).slots
+
+    assert (first.state, first.done, first.note) == ("running", 0.0, "revision 1")
+    assert (second.done, second.note) == (0.0, "revision 1, stopping (grace 10s)")
+
+
+def test_what_docker_brings_back_is_not_shown_as_running() -> None:
+    crashing = slot(1, note="restarted 12 times by Docker, last exit 3")
+    shown = panel(status(slots=(crashing, slot(2)), restarting=(1,)), NOW)
+
+    bad, good = shown.slots
+    assert (bad.state, bad.mood, bad.note) == ("restarting", "bad", crashing.note)
+    assert bad.done < 1.0
+    assert good.mood == "good"
+    assert shown.overall.state == "2 out of 2 tasks, 1 restarting"
+    assert shown.mood == "bad"
+
+
+def test_what_is_waited_for_is_a_sentence() -> None:
+    stuck = _updating(
+        batch=(1,),
+        waiting_for="web.1 to become healthy",
+        because="last probe: connection refused",
+        until=NOW + 250,
+        then="fails",
+    )
+
+    sentence = (
+        "waiting for web.1 to become healthy (last probe: connection refused), fails in 4m10s"
+    )
+    assert sentence_of(stuck, NOW) == sentence
+    assert wait_of(stuck, NOW) == f"batch 1: {sentence}"
+    assert sentence_of(stuck, None) == sentence.removesuffix(", fails in 4m10s")
+    assert sentence_of(status(), NOW) == ""
+
+
+def _painted(updating: ServiceStatus, columns: int, rows: int) -> list[str]:
+    lines = screen(_progress(services=(updating,)), NOW, columns, rows)
+    assert all(line.cell_len <= columns for line in lines)
+    assert len(lines) <= rows
+    return [line.plain for line in lines]
+
+
+def test_fifty_slots_use_the_screen() -> None:
+    """Those in flight have a bar, every other one a place of its own."""
+    slots = tuple(
+        slot(number, updated=number < 10, fresh=number < 12, revision=1) for number in range(1, 51)
+    )
+    lines = _painted(_updating(slots=slots, batch=(10, 11), in_flux=(10, 11)), 80, 24)
+
+    assert [line.partition(":")[0] for line in lines[2:4]] == ["10/50", "11/50"]
+    places = " ".join(lines[4:]).split()
+    assert places == [
+        word
+        for number in (*range(1, 10), *range(12, 51))
+        for word in (str(number), "running" if number < 12 else "old")
+    ]
+
+
+def test_hundreds_of_slots_are_told_by_number() -> None:
+    slots = tuple(
+        slot(number, updated=number < 100, fresh=number < 100, revision=1)
+        for number in range(1, 201)
+    )
+    shown = _updating(slots=slots, batch=(100,), in_flux=(100,), restarting=(7,))
+
+    lines = _painted(shown, 80, 24)
+
+    assert [line.partition(":")[0].strip() for line in lines[2:4]] == ["7/200", "100/200"]
+    assert lines[4:] == ["98 running: 1-6, 8-99", "100 old: 101-200"]
+    assert _painted(shown, 80, 6)[-1].startswith("1")
+
+
+def test_all_slots_in_one_batch_fit_too() -> None:
+    slots = tuple(
+        slot(number, state=TaskState.STARTING, updated=False, revision=2) for number in range(1, 51)
+    )
+    every = tuple(range(1, 51))
+
+    lines = _painted(_updating(slots=slots, batch=every, in_flux=every), 80, 24)
+
+    assert " ".join(lines).count("starting") == 50
+
+
+def test_ranges() -> None:
+    assert ranges([1, 2, 3, 5, 8, 9]) == "1-3, 5, 8-9"
+    assert ranges([]) == ""
+
+
+def test_the_end_of_a_long_sentence_is_on_a_line_of_its_own() -> None:
+    """How long still is what one wants to know."""
+    stuck = _updating(
+        waiting_for="web.1 to become healthy", because="x " * 200, until=NOW + 250, then="fails"
+    )
+
+    assert _painted(stuck, 80, 24)[-1].endswith("fails in 4m10s")
+
+
+def test_a_notice_is_part_of_the_picture() -> None:
+    """What is written beside it would be painted over."""
+    out = io.StringIO()
+    terminal = Terminal(out)
+    assert not terminal.notice("nobody looks yet")
+    terminal(_progress(at=NOW))
+
+    assert terminal.notice("finishing, for 20s at most; once more leaves at once")
+    terminal.close()
+
+    assert "for 20s at most\nonce more leaves at once" in out.getvalue()
 
 
 def test_the_picture_fits_any_terminal() -> None:

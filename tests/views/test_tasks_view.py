@@ -96,3 +96,42 @@ def test_the_document_has_the_promised_fields() -> None:
     assert row["current_state"] == "running"
     assert row["since"] == "1970-01-12T13:46:21.000Z"
     assert row["exit_code"] is None
+
+
+def test_a_crash_loop_is_not_running() -> None:
+    """Between two restarts by Docker a task is up for a moment."""
+    crashing = task(
+        1,
+        restarts=12,
+        last_exit=3,
+        last_ended_at=NOW - 3,
+        started_at=NOW - 2,
+        running_since=NOW - 2,
+    )
+    waiting = task(2, restarts=1, last_exit=137, status=ContainerStatus.RESTARTING)
+    steady = task(3, restarts=1, started_at=NOW - 3600, running_since=NOW - 3600)
+    rows = task_rows([crashing, waiting, steady], node="vm", now=NOW)
+
+    first, second, third = task_table(rows, now=NOW).splitlines()[1:]
+    assert "Restarting 2 seconds ago" in first
+    assert '"exit 3, restarted 12 times"' in first
+    assert "Restarting" in second
+    assert '"exit 137, restarted once"' in second
+    assert "Running about an hour ago" in third
+    assert '"restarted once"' in third
+    one, two, three = task_documents(rows, now=NOW, words={crashing.id: ["no db"]})
+    assert (one["restarts"], one["last_exit"], one["restarting"]) == (12, 3, True)
+    assert one["current_state"] == "running"
+    assert (one["log"], two["log"]) == (["no db"], [])
+    assert (two["restarting"], three["restarting"]) == (True, False)
+
+
+def test_a_task_that_does_not_become_healthy_says_why_and_how_long_still() -> None:
+    stuck = task(1, has_healthcheck=True, health=Health.STARTING, probe="refused")
+    (row,) = task_rows([stuck], node="vm", now=NOW, untils={stuck.id: NOW + 90})
+
+    (document,) = task_documents([row], now=NOW, next_steps={stuck.id: ["rollout pause st_web"]})
+
+    assert row.error == "last probe: refused"
+    assert (document["last_probe"], document["seconds_left"]) == ("refused", 90.0)
+    assert document["next_steps"] == ["rollout pause st_web"]

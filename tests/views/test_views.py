@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from rollout.model.secrets import MASK
 from rollout.model.spec import Port, Resources, TaskSpec, UpdateConfig
-from rollout.model.state import Cause, ContainerStatus, MarkKind, UpdateState
+from rollout.model.state import Cause, ContainerStatus, MarkKind, TaskState, UpdateState
 from rollout.model.status import Failure
 from rollout.views.diff import diff_text, differences
 from rollout.views.history import history_documents, history_table
@@ -19,9 +19,18 @@ from rollout.views.services import (
     stack_documents,
     stack_table,
 )
-from rollout.views.status import failure_lines, reasons, result_line, status_table
+from rollout.views.status import (
+    failure_lines,
+    reasons,
+    result_line,
+    status_documents,
+    status_table,
+    struggles,
+)
 from rollout.views.table import table
-from tests.support.shown import NOW, PINNED, revision, spec, status, task
+from tests.support.shown import NOW, PINNED, revision, slot, spec, status, task
+
+_DONE = MarkKind.COMPLETED
 
 
 def test_columns_are_ten_wide_and_three_apart_as_docker_s() -> None:
@@ -286,3 +295,53 @@ def test_a_difference_of_ports_is_told_port_by_port() -> None:
     after = spec(task=TaskSpec(image="x", ports=(Port(target=80), Port(target=443, mode="host"))))
 
     assert [each.field for each in differences(before, after)] == ["task.ports[443]"]
+
+
+def test_a_crash_loop_is_told_wherever_a_service_is() -> None:
+    crashing = slot(1, note="restarted 12 times by Docker, last exit 3", task=task(1))
+    shown = status(slots=(crashing, slot(2)), restarting=(1,), revision=revision(3, mark=_DONE))
+
+    assert "1/2 (1 restarting)" in service_table([shown])
+    assert "1/2 (1 restarting)" in status_table([shown], now=NOW)
+    assert result_line(shown).endswith("(revision 3, 1/2 running, 1 restarting)")
+    (document,) = service_documents([shown])
+    assert document["restarting"] == 1
+    why = struggles(shown)
+    assert list(failure_lines(shown, why, {why[0].task_id: ("no db",)})) == [
+        "  st_web.1 (0101xxxxxxxx): restarted 12 times by Docker, last exit 3",
+        "    | no db",
+        "  to go back: rollout rollback st_web",
+        "  to look closer: rollout ps st_web; rollout logs st_web",
+    ]
+
+
+def test_while_something_is_stuck_it_is_said_why_how_long_and_what_to_type() -> None:
+    starting = slot(1, state=TaskState.STARTING, updated=False, note="last probe: no", task=task(1))
+    shown = status(
+        revision=revision(2),
+        state=UpdateState.UPDATING,
+        message="update in progress",
+        outcome=None,
+        slots=(starting, slot(2)),
+        waiting_for="web.1 to become healthy",
+        because="last probe: no",
+        until=NOW + 60,
+        then="fails",
+    )
+    sentence = "waiting for web.1 to become healthy (last probe: no), fails in 1m0s"
+
+    assert status_table([shown], now=NOW).endswith(sentence)
+    why = struggles(shown)
+    told = {"web": (why, {why[0].task_id: ("hello",)})}
+    (document,) = status_documents([shown], now=NOW, told=told)
+    assert document["sentence"] == sentence
+    assert document["seconds_left"] == 60.0
+    assert document["reasons"] == [
+        {"slot": 1, "task": task(1).id, "reason": "last probe: no", "log": ["hello"]}
+    ]
+    assert document["next_steps"] == [
+        "rollout status st_web --wait",
+        "rollout pause st_web",
+        "rollout rollback st_web",
+        "rollout ps st_web; rollout logs st_web",
+    ]

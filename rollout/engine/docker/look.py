@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from rollout.engine.docker.api import Api, Json
 from rollout.engine.docker.observe import (
@@ -24,11 +25,14 @@ from rollout.engine.docker.observe import (
     task_of,
     with_signal,
 )
-from rollout.errors import NotFoundError
+from rollout.errors import EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.task import Task
 
 _TRUST_S = 30.0
+_TRUST_STARTING_S = 2.0
+_SAME_END_S = 0.9
+"""How far the event of an end may be from the time that the container has of it."""
 _PARALLEL = 8
 
 
@@ -53,6 +57,7 @@ class Look:
         self._last: dict[str, tuple[Task, ...]] = {}
         self._came_up: float | None = None
         self._signals: dict[str, tuple[str, float]] = {}
+        self._exits: dict[str, tuple[float, int | None]] = {}
 
     def tasks(self, stack: str) -> tuple[Task, ...]:
         """Sorted by service, slot and creation."""
@@ -66,6 +71,7 @@ class Look:
             with self._lock:
                 task, self._seen[row["Id"]] = task_of(row, raw, self._seen.get(row["Id"], Seen()))
                 signal = self._signals.get(row["Id"])
+            task = self._with_last_exit(task)
             tasks.append(with_signal(task, *signal) if signal else task)
         tasks.sort(key=lambda task: (task.service, task.slot, task.created_at, task.id))
         self._forget(stack, tuple(tasks))
@@ -130,6 +136,7 @@ class Look:
                 self._signals[container] = (str(about.get("signal", "")), at)
             elif event == "die":
                 self._signals.pop(container, None)
+                self._exits[container] = (at, _exit_code(about))
 
     def changed(self, container: str) -> None:
         with self._lock:
@@ -138,6 +145,30 @@ class Look:
                 self._in_flight[container] = False
 
     # -- inside
+
+    def _with_last_exit(self, task: Task) -> Task:
+        """A task that is up again has lost its exit code: only the event of its end has it, for as
+        long as the engine remembers that."""
+        ended_at = task.last_ended_at
+        if ended_at is None or task.last_exit is not None:
+            return task
+        with self._lock:
+            known = self._exits.get(task.container_id)
+        if known is None or abs(known[0] - ended_at) > _SAME_END_S:
+            known = (ended_at, self._asked_exit(task.container_id, ended_at))
+            with self._lock:
+                self._exits[task.container_id] = known
+        return replace(task, last_exit=known[1])
+
+    def _asked_exit(self, container: str, ended_at: float) -> int | None:
+        filters = {"type": ["container"], "event": ["die"], "container": [container]}
+        since, until = ended_at - _SAME_END_S, ended_at + _SAME_END_S
+        try:
+            events = list(self._api.events(filters, since=since, until=until))
+        except EngineError:
+            return None
+        codes = [_exit_code((each.get("Actor") or {}).get("Attributes") or {}) for each in events]
+        return codes[-1] if codes else None
 
     def _inspect_all(self, rows: list[Json]) -> dict[str, Json]:
         result: dict[str, Json] = {}
@@ -180,8 +211,12 @@ class Look:
         if not self._watches:
             return False
         # Not `created`: a start that fails leaves it so, and may tell nobody.
-        at_rest = known.inspected["State"]["Status"] in ("exited", "dead")
-        return at_rest or self._monotonic() - known.looked_at < _TRUST_S
+        state = known.inspected["State"]
+        at_rest = state["Status"] in ("exited", "dead")
+        # What a probe has said while it starts is no event.
+        starts = (state.get("Health") or {}).get("Status") == "starting"
+        trust_s = _TRUST_STARTING_S if starts else _TRUST_S
+        return at_rest or self._monotonic() - known.looked_at < trust_s
 
     def _forget(self, stack: str, tasks: tuple[Task, ...]) -> None:
         """Memory does not grow: what was in the stack and is no more is dropped."""
@@ -191,4 +226,10 @@ class Look:
                 if task.container_id not in here:
                     self._known.pop(task.container_id, None)
                     self._seen.pop(task.container_id, None)
+                    self._exits.pop(task.container_id, None)
             self._last[stack] = tasks
+
+
+def _exit_code(about: Json) -> int | None:
+    text = str(about.get("exitCode", ""))
+    return int(text) if text.isascii() and text.isdecimal() else None

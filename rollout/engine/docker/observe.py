@@ -44,6 +44,7 @@ _REAL_TIME_FROM = {"RTMIN": 34, "RTMAX": 64}
 _OF_LINUX = {"USR1": 10, "USR2": 12}
 """Engines run on Linux; whoever asks may not."""
 _KEPT_PROBES = 5
+_LONGEST_PROBE = 500
 _DEFAULT_RETRIES = 3
 _STATUS_HEALTH = re.compile(r"\((healthy|unhealthy|health: starting|Paused)\)")
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d+))?(Z|[+-]\d\d:\d\d)")
@@ -96,6 +97,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
     spec = sys.intern(mine.get(labels.SPEC, ""))
     failed_start = has_failed_to_start(state)
     ended = status in (ContainerStatus.EXITED, ContainerStatus.DEAD) or failed_start
+    restarts = int(inspected.get("RestartCount") or 0)
     task = Task(
         id=mine.get(labels.TASK) or inspected["Id"][:25],
         container_id=inspected["Id"],
@@ -119,7 +121,10 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         exit_code=int(state["ExitCode"]) if ended else None,
         oom_killed=bool(state.get("OOMKilled")),
         error=_error(state, spec, failed=failed_start, probed=health is Health.UNHEALTHY),
-        restarts=int(inspected.get("RestartCount") or 0),
+        restarts=restarts,
+        last_exit=int(state["ExitCode"]) if status is ContainerStatus.RESTARTING else None,
+        last_ended_at=parse_time(state.get("FinishedAt")) if restarts and not ended else None,
+        probe=_probe(state, now_seen, spec) if checked and not ended else "",
         armed=(host.get("RestartPolicy") or {}).get("Name", "") not in ("", "no"),
         stop_grace_s=float(10 if config.get("StopTimeout") is None else config["StopTimeout"]),
         stop_signal=config.get("StopSignal") or "",
@@ -205,14 +210,28 @@ def _carried(state: Json, config: Json, checked: bool, seen: Seen) -> Seen:
     if not checked:
         return Seen(started_at=started, running_since=started)
     known = seen if seen.started_at == started else Seen()
-    log = (state.get("Health") or {}).get("Log") or []
-    # An engine keeps the log of the start before until the first probe of this one.
-    log = [probe for probe in log if (parse_time(probe.get("Start")) or 0.0) >= started]
+    log = _probes_since(started, state)
     return Seen(
         started_at=started,
         running_since=_earlier(known.running_since, _first_success(log)),
         unhealthy_since=_unhealthy_since(state, config, log, known),
     )
+
+
+def _probes_since(started: float, state: Json) -> list[Json]:
+    """An engine keeps the log of the start before until the first probe of this one."""
+    log = (state.get("Health") or {}).get("Log") or []
+    return [probe for probe in log if (parse_time(probe.get("Start")) or 0.0) >= started]
+
+
+def _probe(state: Json, seen: Seen, spec: str) -> str:
+    """What the last probe said, unless it was good; without the definition's secrets."""
+    log = _probes_since(seen.started_at, state) if seen.started_at is not None else []
+    if not log or log[-1].get("ExitCode") == 0:
+        return ""
+    code = log[-1].get("ExitCode")
+    said = one_line(log[-1].get("Output") or "")[:_LONGEST_PROBE] or f"exit code {code}"
+    return without_secrets_of(said, spec_of(spec) if spec else None)
 
 
 def _first_success(log: list[Json]) -> float | None:
@@ -268,7 +287,7 @@ def _said(state: Json, *, failed: bool, probed: bool) -> str:
     if probed:
         log = (state.get("Health") or {}).get("Log") or []
         failures = [probe for probe in log if probe.get("ExitCode") != 0]
-        return one_line(failures[-1].get("Output") or "")[:500] if failures else ""
+        return one_line(failures[-1].get("Output") or "")[:_LONGEST_PROBE] if failures else ""
     return ""
 
 

@@ -68,6 +68,8 @@ class Container:
         self._exit_code: int | None = None
         self._oom_killed = False
         self._restarts = 0
+        self._last_exit: int | None = None
+        self._last_ended_at: float | None = None
         self._policy = _NO_RESTART
         self._asked_to_stop_at: float | None = None
         self._pause_s = _FIRST_PAUSE_S
@@ -185,6 +187,9 @@ class Container:
             oom_killed=self._oom_killed,
             error=self.error,
             restarts=self._restarts,
+            last_exit=self._last_exit if self.alive and self._restarts else None,
+            last_ended_at=self._last_ended_at if self.alive and self._restarts else None,
+            probe=self.error if self.alive and self._health is Health.UNHEALTHY else "",
             armed=self._policy.condition is not RestartCondition.NONE,
             stop_grace_s=spec.task.stop_grace_s,
             stop_signal=spec.task.stop_signal,
@@ -237,6 +242,7 @@ class Container:
             self._pause_s = _FIRST_PAUSE_S if ran_s >= _GOOD_RUN_S else self._pause_s
             self.status = ContainerStatus.RESTARTING
             self._restarts += 1
+            self._last_exit, self._last_ended_at = code, now
             self._plan(self._pause_s, self.start)
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
         else:

@@ -19,6 +19,9 @@ class Lines:
         for event in progress.events:
             self._writer.line(_object(event))
 
+    def notice(self, _text: str) -> bool:
+        return False
+
     def close(self) -> None:
         """Nothing is open."""
 

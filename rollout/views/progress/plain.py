@@ -14,9 +14,9 @@ from typing import TextIO
 
 from rollout.model.event import ANNOUNCED_WAITS, Event, EventKind, Progress
 from rollout.model.labels import full_name
-from rollout.views.progress.slots import wait_of
 from rollout.views.progress.writer import Writer
 from rollout.views.text import clean
+from rollout.views.waiting import wait_of
 
 SILENCE_S = 60.0
 """The longest time without a line."""
@@ -46,6 +46,9 @@ class Plain:
                 continue
             self._tell(event)
         self._explain(progress)
+
+    def notice(self, _text: str) -> bool:
+        return False
 
     def close(self) -> None:
         """Nothing is open."""

@@ -12,6 +12,12 @@ class Sink(Protocol):
 
     def __call__(self, progress: Progress) -> None: ...
 
+    def notice(self, text: str) -> bool:
+        """Show a line that must not be overlooked.  False where it belongs on stderr: what is
+        redrawn in place would paint over that.  May be called by a signal handler.
+        """
+        ...
+
     def close(self) -> None: ...
 
 
@@ -20,6 +26,9 @@ class Quiet:
 
     def __call__(self, progress: Progress) -> None:
         """Look away."""
+
+    def notice(self, _text: str) -> bool:
+        return False
 
     def close(self) -> None:
         """Nothing is open."""

@@ -16,7 +16,10 @@ from rollout.model.status import ServiceStatus, SlotStatus
 from rollout.model.units import format_duration
 from rollout.views.services import state_word
 from rollout.views.text import clean, short_image
+from rollout.views.waiting import left_until, wait_of
 
+_REASON = 100
+"""Columns for why something is not there yet: how long still is to be seen, too."""
 MOST_SLOTS = 20
 """As many lines a service gets, as in Docker's own display."""
 
@@ -29,10 +32,6 @@ _STEPS = {
     TaskState.RUNNING: 9,
 }
 _LAST_STEP = 9
-_WAITS = {
-    "delay": "done, next batch after the delay",
-    "monitor": "watching that tasks stay up",
-}
 _ENDED = frozenset({TaskState.FAILED, TaskState.REJECTED, TaskState.COMPLETE, TaskState.SHUTDOWN})
 
 
@@ -46,22 +45,33 @@ class Bar(Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class Cell(Struct, frozen=True, kw_only=True):
+    """One slot among many: `12 running`."""
+
+    slot: int
+    word: str
+    mood: str
+
+
 class Panel(Struct, frozen=True, kw_only=True):
     """One service."""
 
     title: str
     overall: Bar
     slots: tuple[Bar, ...]
+    others: tuple[Cell, ...] = ()
+    """The slots that have no line of their own."""
     rest: str = ""
-    """What the slots that have no line of their own are doing."""
+    """The same, counted."""
     waiting: str = ""
     mood: str = "busy"
 
 
-def panel(status: ServiceStatus, now: float) -> Panel:
-    """`now` is epoch seconds on the engine's clock."""
-    shown, hidden = _chosen(status)
+def panel(status: ServiceStatus, now: float, most: int = MOST_SLOTS) -> Panel:
+    """With `most` lines for slots; `now` is epoch seconds on the engine's clock."""
+    shown, hidden = _chosen(status, most)
     spec = status.revision.spec
+    restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
     return Panel(
         title=clean(
             f"{full_name(status.stack, status.service)}  revision {status.revision.number}  "
@@ -69,13 +79,14 @@ def panel(status: ServiceStatus, now: float) -> Panel:
         ),
         overall=Bar(
             label="overall progress",
-            state=f"{status.updated} out of {status.total} tasks",
+            state=f"{status.updated} out of {status.total} tasks{restarting}",
             done=status.updated / status.total if status.total else 1.0,
             mood=_mood(status),
         ),
         slots=tuple(_bar(slot, status, now) for slot in shown),
+        others=tuple(_cell(slot, status) for slot in hidden),
         rest=_rest(hidden),
-        waiting=wait_of(status, now),
+        waiting=wait_of(status, now, _REASON),
         mood=_mood(status),
     )
 
@@ -84,16 +95,19 @@ def _mood(status: ServiceStatus) -> str:
     if status.outcome is None:
         rolling_back = status.state is UpdateState.ROLLBACK_STARTED
         return "bad" if rolling_back or status.failures else "busy"
-    return "good" if status.outcome is MarkKind.COMPLETED else "bad"
+    well = status.outcome is MarkKind.COMPLETED and not status.restarting
+    return "good" if well else "bad"
 
 
-def _chosen(status: ServiceStatus) -> tuple[list[SlotStatus], list[SlotStatus]]:
-    """Those with a line of their own: all, or of many those in the batch and those that failed."""
-    if len(status.slots) <= MOST_SLOTS:
+def _chosen(status: ServiceStatus, most: int) -> tuple[list[SlotStatus], list[SlotStatus]]:
+    """Those with a line of their own: all, or of many some of those that something happens to."""
+    if len(status.slots) <= most:
         return list(status.slots), []
-    failed = {failure.slot for failure in status.failures}
-    eager = [slot for slot in status.slots if slot.slot in status.batch or slot.slot in failed]
-    chosen = {slot.slot for slot in eager[:MOST_SLOTS]}
+    matter = {*status.batch, *status.restarting, *(each.slot for each in status.failures)}
+    eager = [slot.slot for slot in status.slots if slot.slot in matter]
+    # The ones that go on come before those that are through.
+    eager.sort(key=lambda number: (number not in status.in_flux, number))
+    chosen = set(eager[: max(1, most // 2)])
     return (
         [slot for slot in status.slots if slot.slot in chosen],
         [slot for slot in status.slots if slot.slot not in chosen],
@@ -101,25 +115,54 @@ def _chosen(status: ServiceStatus) -> tuple[list[SlotStatus], list[SlotStatus]]:
 
 
 def _bar(slot: SlotStatus, status: ServiceStatus, now: float) -> Bar:
-    ended = slot.state in _ENDED
-    if ended:
-        mood = "bad" if slot.state in (TaskState.FAILED, TaskState.REJECTED) else "still"
-    elif slot.updated:
-        mood = "good"
-    else:
-        mood = "busy" if slot.slot in status.batch else "still"
-    note = slot.note
-    if slot.until is not None and slot.until > now:
-        note = f"{note}, {_left(slot.until, now)}" if note else _left(slot.until, now)
-    if not note and not slot.updated and slot.revision:
-        note = f"revision {slot.revision}"
+    """A bar is about the new task: it is empty as long as the old one serves."""
     return Bar(
         label=f"{slot.slot}/{len(status.slots)}",
-        state=str(slot.state),
-        done=0.0 if ended else _STEPS.get(slot.state, 0) / _LAST_STEP,
-        mood=mood,
-        note=clean(note),
+        state="restarting" if slot.slot in status.restarting else str(slot.state),
+        done=_done(slot, status),
+        mood=_mood_of(slot, status),
+        note=_note(slot, now),
     )
+
+
+def _done(slot: SlotStatus, status: ServiceStatus) -> float:
+    if slot.slot in status.restarting:
+        return _STEPS[TaskState.STARTING] / _LAST_STEP
+    if slot.state in _ENDED or not slot.fresh:
+        return 0.0
+    return _STEPS.get(slot.state, 0) / _LAST_STEP
+
+
+def _mood_of(slot: SlotStatus, status: ServiceStatus) -> str:
+    if slot.slot in status.restarting or slot.state in (TaskState.FAILED, TaskState.REJECTED):
+        return "bad"
+    if slot.state in _ENDED:
+        return "still"
+    if slot.updated:
+        return "good"
+    return "busy" if slot.slot in status.batch else "still"
+
+
+def _note(slot: SlotStatus, now: float) -> str:
+    note = slot.note
+    if slot.stopping is not None:
+        note = f"stopping (grace {format_duration(slot.stopping.stop_grace_s)})"
+    if slot.until is not None and slot.until > now:
+        left = f"{left_until(slot.until, now)} left"
+        note = f"{note}, {left}" if note else left
+    if not slot.fresh and slot.revision:
+        old = f"revision {slot.revision}"
+        note = f"{old}, {note}" if note else old
+    return clean(note)
+
+
+def _cell(slot: SlotStatus, status: ServiceStatus) -> Cell:
+    word = str(slot.state)
+    if slot.slot in status.restarting:
+        word = "restarting"
+    elif not slot.fresh and slot.state is TaskState.RUNNING:
+        word = "old"
+    return Cell(slot=slot.slot, word=word, mood=_mood_of(slot, status))
 
 
 def _rest(hidden: Sequence[SlotStatus]) -> str:
@@ -132,18 +175,3 @@ def _rest(hidden: Sequence[SlotStatus]) -> str:
 
 def _word(slot: SlotStatus) -> str:
     return f"{slot.state} (updated)" if slot.updated else str(slot.state)
-
-
-def wait_of(status: ServiceStatus, now: float) -> str:
-    """`batch 1, 2: waiting for web.1 to become healthy, 42s left`; empty at rest."""
-    if status.at_rest or not status.waiting_for:
-        return ""
-    batch = ", ".join(str(slot) for slot in status.batch[:MOST_SLOTS])
-    text = _WAITS.get(status.waiting_for, f"waiting for {status.waiting_for}")
-    if status.until is not None and status.until > now:
-        text += f", {_left(status.until, now)}"
-    return clean(f"batch {batch}: {text}" if batch else text)
-
-
-def _left(until: float, now: float) -> str:
-    return f"{format_duration(float(max(1, round(until - now))))} left"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import TextIO
 
@@ -17,7 +18,8 @@ from rich.live import Live
 from rich.text import Text
 
 from rollout.model.event import Progress
-from rollout.views.progress.slots import Bar, Panel, panel
+from rollout.views.progress.slots import MOST_SLOTS, Bar, Cell, Panel, panel
+from rollout.views.services import running_words
 from rollout.views.text import clean, pad, truncate, width
 
 _STYLES = {"good": "green", "busy": "cyan", "bad": "bold red", "still": "dim"}
@@ -25,8 +27,11 @@ _WIDEST_BAR = 50
 _NARROWEST_BAR = 8
 _NOTE = 28
 _REDRAWS_A_SECOND = 4
-_HEADINGS = 4
+_HEADINGS = 5
 """Lines a panel takes beside its slots."""
+_WAITING_LINES = 3
+_NOTICE_LINES = 3
+_CELL_GAP = 2
 
 
 class Terminal:
@@ -35,6 +40,7 @@ class Terminal:
         self._progress: Progress | None = None
         self._seen_at = 0.0
         self._worked: set[str] = set()
+        self._notice = ""
         self._live = Live(
             console=self._console,
             get_renderable=self._render,
@@ -53,6 +59,10 @@ class Terminal:
             with contextlib.suppress(OSError):  # the terminal was hung up
                 self._live.start()
 
+    def notice(self, text: str) -> bool:
+        self._notice = text
+        return self._started
+
     def close(self) -> None:
         if self._started:
             self._started = False
@@ -64,7 +74,14 @@ class Terminal:
             return Group()
         now = self._progress.at + time.monotonic() - self._seen_at
         size = self._console.size
-        return Group(*screen(self._progress, now, size.width, size.height, self._worked))
+        said = [
+            line
+            for part in self._notice.split("; ")
+            if part
+            for line in _wrapped(clean(part), "bold yellow", size.width, _NOTICE_LINES)
+        ]
+        rows = size.height - len(said)
+        return Group(*screen(self._progress, now, size.width, rows, self._worked), *said)
 
 
 def screen(
@@ -84,37 +101,97 @@ def screen(
     rest = [each for each in progress.services if each not in busy]
     room = max(1, rows - 1 - len(lines) - len(rest) - _HEADINGS * len(busy))
     for status in busy:
-        lines += _paint(panel(status, now), columns, max(1, room // len(busy)))
+        each = max(1, room // len(busy))
+        lines += _paint(panel(status, now, min(MOST_SLOTS, each)), columns, each)
     for status in rest:
         shown = panel(status, now)
-        done = f"{status.running}/{status.desired} running"
+        done = running_words(status)
         lines.append(_text(f"{shown.title}  {done}", _STYLES[shown.mood], columns))
-    return lines
+    return lines[:rows]
 
 
 def _paint(shown: Panel, columns: int, room: int) -> list[Text]:
     bars = shown.slots
-    rest = shown.rest
-    if len(bars) > room:
-        rest = f"{len(bars) - room} lines more than fit here" + (f"; {rest}" if rest else "")
-        bars = bars[:room]
     label = max([width(bar.label) for bar in bars], default=0)
     state = max([width(bar.state) for bar in bars], default=0)
     lines = [
         _text(shown.title, "bold", columns),
         _text(f"{shown.overall.label}: {shown.overall.state}", _STYLES[shown.mood], columns),
         *(_line(bar, label, state, columns) for bar in bars),
+        *_others(shown, columns, room - len(bars)),
     ]
-    if rest:
-        lines.append(_text(rest, "dim", columns))
     if shown.waiting:
-        lines.append(_text(shown.waiting, "yellow", columns))
+        lines += _wrapped(shown.waiting, "yellow", columns, _WAITING_LINES)
     return lines
+
+
+def _others(shown: Panel, columns: int, room: int) -> list[Text]:
+    """The slots without a bar: each by itself as long as they fit, else by number, else counted."""
+    if not shown.others:
+        return []
+    grid = _grid(shown.others, columns)
+    if len(grid) <= room:
+        return grid
+    groups = _groups(shown.others)
+    if len(groups) <= room:
+        return [_text(text, _STYLES[mood], columns) for text, mood in groups]
+    return [_text(shown.rest, "dim", columns)]
+
+
+def _grid(cells: Sequence[Cell], columns: int) -> list[Text]:
+    number = max(len(str(cell.slot)) for cell in cells)
+    word = max(width(cell.word) for cell in cells)
+    a_row = max(1, (columns + _CELL_GAP) // (number + 1 + word + _CELL_GAP))
+    rows = []
+    for first in range(0, len(cells), a_row):
+        row = Text(no_wrap=True, overflow="ellipsis")
+        for cell in cells[first : first + a_row]:
+            text = f"{cell.slot:>{number}} {pad(cell.word, word)}{' ' * _CELL_GAP}"
+            row.append(text, style=_STYLES[cell.mood])
+        row.rstrip()
+        row.truncate(columns, overflow="ellipsis")
+        rows.append(row)
+    return rows
+
+
+def _groups(cells: Sequence[Cell]) -> list[tuple[str, str]]:
+    """`running: 1-48, 60`, with the mood of it."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for cell in cells:
+        found.setdefault((cell.word, cell.mood), []).append(cell.slot)
+    return [
+        (f"{len(numbers)} {word}: {ranges(numbers)}", mood)
+        for (word, mood), numbers in found.items()
+    ]
+
+
+def ranges(numbers: Sequence[int]) -> str:
+    """Ascending numbers as `1-4, 7, 9-10`."""
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join("-".join(map(str, part)) for part in parts)
+
+
+def _wrapped(text: str, style: str, columns: int, most: int) -> list[Text]:
+    """On several lines, so that the end of a sentence (how long still) is not cut off."""
+    lines: list[Text] = []
+    left = text
+    while width(left) > columns and len(lines) < most - 1:
+        head = truncate(left, columns + 1)[:-1]
+        at = head.rfind(" ") if " " in head else len(head)
+        lines.append(_text(left[:at], style, columns))
+        left = left[at:].lstrip()
+    return [*lines, _text(left, style, columns)]
 
 
 def _line(bar: Bar, label: int, state: int, columns: int) -> Text:
     head = f"{pad(bar.label, label)}: {pad(bar.state, state)} "
-    length = min(_WIDEST_BAR, columns - width(head) - _NOTE - 3)
+    free = columns - width(head) - 3
+    length = min(_WIDEST_BAR, free - _NOTE, max(free // 3, _NARROWEST_BAR))
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append(head, style=_STYLES[bar.mood])
     if length >= _NARROWEST_BAR:

@@ -334,3 +334,37 @@ def test_a_start_that_was_given_up_has_not_failed() -> None:
 def test_signals_by_name_and_number(name: str, number: str) -> None:
     """As images and files write them; what is none asks nobody to end."""
     assert signal_number(name) == number
+
+
+def test_what_the_run_before_left_behind() -> None:
+    """While it is brought back its exit code is there; once it is up, only when it had ended."""
+    ended = "2026-11-23T06:50:19.000000000Z"
+    row = _row(State="restarting")
+    inspected = {**_inspected(row, ExitCode=3, FinishedAt=ended), "RestartCount": 4}
+    down = task_of(row, inspected, Seen())[0]
+    inspected = {**_inspected(_row(), FinishedAt=ended), "RestartCount": 4}
+    up = task_of(_row(), inspected, Seen())[0]
+
+    assert (down.restarts, down.last_exit, down.exit_code) == (4, 3, None)
+    assert (up.restarts, up.last_exit, up.last_ended_at) == (4, None, AT_20 - 1)
+
+
+def test_the_last_probe_is_known_while_it_starts() -> None:
+    def probed(*probes: tuple[int, str]) -> str:
+        log = [
+            {
+                "Start": "2026-11-23T06:50:21.0Z",
+                "End": "2026-11-23T06:50:22.0Z",
+                "ExitCode": code,
+                "Output": said,
+            }
+            for code, said in probes
+        ]
+        check = {"Healthcheck": {"Test": ["CMD", "x"], "Retries": 3}}
+        health = {"Status": "starting", "FailingStreak": 0, "Log": log}
+        return _task(_row(), config={**check}, Health=health).probe
+
+    assert probed() == ""
+    assert probed((1, "no route\n"), (1, "refused\n")) == "refused"
+    assert probed((1, "")) == "exit code 1"
+    assert probed((1, "refused"), (0, "ok")) == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import time
 
@@ -9,10 +10,12 @@ import docker
 import pytest
 
 from rollout.engine.docker.clock import EngineClock
-from rollout.engine.docker.engine import DockerEngine
+from rollout.engine.docker.engine import DockerEngine, connect
 from rollout.engine.protocol import Engine
-from rollout.model.action import Remove, Start, Stop
-from rollout.model.state import Health
+from rollout.model.action import Arm, Remove, Start, Stop
+from rollout.model.spec import RestartPolicy
+from rollout.model.state import ContainerStatus, Health
+from rollout.model.task import Task
 from tests.support.engine import (
     READY,
     again,
@@ -142,6 +145,30 @@ def test_who_was_asked_to_end_is_known(engine: DockerEngine, stack: str, image: 
     stopping.join()
     assert eventually(lambda: again(engine, task)).stop_ends_at is None
     watch.close()
+
+
+def test_how_the_run_before_ended_is_known(engine: DockerEngine, stack: str, image: str) -> None:
+    """While the container is up again the engine says 0: only the event of the end has the code,
+    for who watches and for who comes later."""
+    crashing = service(image, environment={"EXIT_AFTER": "2", "EXIT_CODE": "3"})
+    task = started(engine, revision(stack, crashing))
+    engine.act(Arm(task=task, policy=RestartPolicy(), cause="test"), no_contents)
+    watch = engine.watch(stack, lambda: None)
+    later = connect()
+
+    def up_again(looking: DockerEngine) -> Task | None:
+        seen = again(looking, task)
+        return seen if seen.restarts and seen.status is ContainerStatus.RUNNING else None
+
+    try:
+        for looking in (engine, later):
+            seen = eventually(functools.partial(up_again, looking))
+            assert seen is not None
+            assert seen.last_exit == 3
+            assert seen.restarting(looking.now())
+    finally:
+        later.close()
+        watch.close()
 
 
 def test_closing_a_watch_is_prompt(engine: DockerEngine) -> None:
