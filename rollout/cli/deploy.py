@@ -6,7 +6,7 @@ port.  Then each service whose definition changed gets a revision, and the stack
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,8 +16,9 @@ from rollout.cli import options
 from rollout.cli.adopted import adopted
 from rollout.cli.again import ENDED_BADLY, ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
-from rollout.cli.files import load_stack
+from rollout.cli.files import load_stack, warn
 from rollout.cli.images import Policy, resolved
+from rollout.cli.notices import of_binds, of_orphans, of_profiles, of_volumes, orphans
 from rollout.cli.prepare import check, ensure
 from rollout.cli.recording import same_tasks
 from rollout.cli.recovered import recovered
@@ -80,9 +81,11 @@ def command(
         recorded = look.book
         policy = Policy(resolve=resolve_image, pull=pull or "")
         specs = [_wanted(session, spec, recorded, policy) for spec in wanted.services]
-        gone = _gone(wanted, recorded) if prune else frozenset()
+        there = {*recorded, *(task.service for task in look.tasks)}
+        gone = orphans(wanted, there) if prune else frozenset()
         changed = [spec for spec in specs if _is_asked_for(spec, recorded)]
         check(session, changed, wanted.name, book=recorded, going=gone)
+        warn(_notices(session, wanted, specs, look, there - gone))
         session.ledger.put_contents(wanted.name, wanted.contents)
         ensure(session.engine, specs, wanted.name)
         if gone:
@@ -149,6 +152,27 @@ def _prunes(asked: bool, wanted: Stack) -> bool:
     return asked or (wanted.settings.remove_orphans and not wanted.settings.ignore_orphans)
 
 
-def _gone(wanted: Stack, recorded: Recorded) -> frozenset[str]:
-    """Services that are no longer in the file, on or off."""
-    return frozenset(recorded) - {spec.name for spec in wanted.services} - set(wanted.disabled)
+def _notices(
+    session: Session,
+    wanted: Stack,
+    specs: Sequence[ServiceSpec],
+    look: Look,
+    there: Collection[str],
+) -> list[str]:
+    """What somebody should know before it is done."""
+    before = {name: revisions[-1].spec for name, revisions in look.book.items() if revisions}
+    lines = [
+        *of_orphans(wanted, there),
+        *of_profiles(wanted, there),
+        *of_binds(wanted.name, specs, before),
+    ]
+    if there:
+        return lines
+    missing = session.engine.missing_volumes(specs, wanted.name)
+    return [*lines, *of_volumes(wanted, missing, _others(session))] if missing else lines
+
+
+def _others(session: Session) -> dict[str, set[str]]:
+    """Every other stack, and what Compose runs here, with its services."""
+    names = {*session.engine.stacks(), *session.engine.projects()}
+    return {name: {task.service for task in session.engine.observe(name)} for name in names}

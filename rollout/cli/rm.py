@@ -16,7 +16,7 @@ from rollout.model.event import EventKind, Progress
 from rollout.views.progress.plain import sentence
 from rollout.views.text import clean
 
-_TOLD = (EventKind.LEASE, EventKind.RETRY)
+_TOLD = (EventKind.LEASE, EventKind.RETRY, EventKind.NOTE)
 
 
 @click.command("rm")

@@ -33,6 +33,7 @@ from rollout.ledger.ledger import KEEP
 from rollout.ledger.records import FILE
 from rollout.model import labels
 from rollout.model.action import Prepare
+from rollout.model.event import Event, EventKind
 from rollout.model.revision import Revision
 from rollout.model.state import MarkKind
 from rollout.model.status import ServiceStatus
@@ -105,7 +106,7 @@ class Driver:
         self._telling = Telling(stack, report)
         self._patience = Patience(stack)
         self._watch = session.engine.watch(stack, wake.set)
-        self._removing = Removing(session, stack, self._workers, self._lease)
+        self._removing = Removing(session, stack, self._workers, self._lease, self._note)
         self.timeout_s: float | None = None
         self.removal_only = False
         self.looks = 0
@@ -317,6 +318,10 @@ class Driver:
         return stopping and not any(
             each.actions or each.status.in_flux for each in decisions.values()
         )
+
+    def _note(self, text: str) -> None:
+        at = self._session.engine.now()
+        self._telling.note([Event(at=at, kind=EventKind.NOTE, stack=self._stack, text=text)])
 
     def _is_late(self, seen: Look) -> bool:
         """What was in flight when we were told to stop is not finished in the time for it.  Whoever

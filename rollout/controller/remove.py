@@ -22,7 +22,8 @@ def begin_removal(
     tasks = session.engine.observe(stack)
     records = session.ledger.store.list(stack)
     if not tasks and not records:
-        session.engine.clear(stack)
+        for left in session.engine.clear(stack):
+            tell(left)
         return False
     session.ledger.begin_removal(stack, services)
     names = {*session.ledger.names(records), *(task.service for task in tasks)}

@@ -8,7 +8,7 @@ there, so it may be broken off anywhere.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import msgspec
@@ -32,11 +32,19 @@ _CAUSE = "removed on request"
 class Removing:
     """For one drive of one stack."""
 
-    def __init__(self, session: Session, stack: str, workers: Workers, lease: Lease) -> None:
+    def __init__(
+        self,
+        session: Session,
+        stack: str,
+        workers: Workers,
+        lease: Lease,
+        note: Callable[[str], None],
+    ) -> None:
         self._session = session
         self._stack = stack
         self._workers = workers
         self._lease = lease
+        self._note = note
         self._refused: Counter[object] = Counter()
 
     def go_on(self, seen: Look) -> bool:
@@ -89,7 +97,8 @@ class Removing:
 
     def _forget_stack(self) -> None:
         """The record of the removal goes last: until then anybody can go on from here."""
-        self._session.engine.clear(self._stack)
+        for left in self._session.engine.clear(self._stack):
+            self._note(left)
         self._lease.release()
         self._session.ledger.remove(self._stack)
 

@@ -150,6 +150,10 @@ class Engine(Protocol):
         result is those that are there with other settings, one line each."""
         ...
 
+    def missing_volumes(self, specs: Iterable[ServiceSpec], stack: str) -> tuple[str, ...]:
+        """Names of the volumes that services need and that `ensure` would create; sorted."""
+        ...
+
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         """Make an image definite.  `query`: ask the registry first.  Raises NotFoundError where
         neither a registry nor the host has it.
@@ -201,8 +205,9 @@ class Engine(Protocol):
 
     def calls(self) -> Calls: ...
 
-    def clear(self, stack: str) -> None:
-        """Remove the networks that were made for a stack, once its tasks are gone."""
+    def clear(self, stack: str) -> tuple[str, ...]:
+        """Remove the networks that were made for a stack, once its tasks are gone; the result is
+        those that had to stay, and who holds them, one line each."""
         ...
 
     def close(self) -> None: ...

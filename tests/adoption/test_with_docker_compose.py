@@ -86,3 +86,23 @@ def test_the_project_is_the_folder_s(
     rows = client.containers(filters={"label": f"com.docker.compose.project={stack}"})
     assert {row["Labels"].get("rollout.stack") for row in rows} == {stack}
     assert len(rows) == 3
+
+
+def test_what_the_file_no_longer_has_is_named_and_pruned(
+    stack: str, image: str, client: docker.APIClient, tmp_path: Path
+) -> None:
+    """An orphan of Compose's, too: it was never recorded."""
+    file = compose_file(tmp_path, _FILE.format(image=image, version=1))
+    run_compose(stack, file, "up", "-d")
+    text = _FILE.format(image=image, version=2).replace("depends_on: [db]", "")
+    before, db_on = text.split("      db:\n")
+    left = compose_file(tmp_path, before + db_on[db_on.index("    volumes:") :])
+
+    assert "orphans, services that are not in the file any more: db" in (
+        rollout("deploy", "-c", left, stack).err
+    )
+    db = {"label": [f"com.docker.compose.project={stack}", "com.docker.compose.service=db"]}
+    assert len(client.containers(filters=db)) == 1
+    assert "orphans" not in rollout("deploy", "--prune", "-c", left, stack).err
+
+    assert client.containers(all=True, filters=db) == []

@@ -25,7 +25,7 @@ from rollout.engine.docker.logs import follow_logs, last_words, read_logs
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.retry import OnRetry
 from rollout.engine.docker.store import VolumeStore
-from rollout.engine.docker.surroundings import clear, ensure
+from rollout.engine.docker.surroundings import clear, ensure, missing_volumes
 from rollout.engine.docker.watch import EventWatch
 from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine
 from rollout.errors import EngineError
@@ -163,9 +163,12 @@ class DockerEngine:
     def calls(self) -> Calls:
         return self._api.tally.calls()
 
-    def clear(self, stack: str) -> None:
+    def missing_volumes(self, specs: Iterable[ServiceSpec], stack: str) -> tuple[str, ...]:
+        return missing_volumes(self._api, specs, stack)
+
+    def clear(self, stack: str) -> tuple[str, ...]:
         self._act.sweep(stack)
-        clear(self._api, stack)
+        return clear(self._api, stack)
 
     def close(self) -> None:
         self._api.close()

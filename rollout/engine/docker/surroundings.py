@@ -7,7 +7,7 @@ unique by name in Docker: of two made at the same moment, the one with the lower
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec.structs import replace
 
@@ -43,8 +43,9 @@ def ensure(api: Api, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def clear(api: Api, stack: str) -> None:
-    """Removes the stack's networks that nothing is connected to; others are left alone."""
+def clear(api: Api, stack: str) -> tuple[str, ...]:
+    """Removes the stack's networks that nothing is connected to; of others it is said who is."""
+    left = []
     for network in api.networks(label=[f"{labels.COMPOSE_PROJECT}={stack}"]):
         try:
             api.remove_network(network["Id"])
@@ -53,6 +54,32 @@ def clear(api: Api, stack: str) -> None:
         except EngineError as error:
             if error.status not in _BUSY:
                 raise
+            name = str(network["Name"])
+            left.append(
+                f"network {name} stays, used by {_who_holds(api, network)}; "
+                f"`docker network rm {name}` when nothing uses it"
+            )
+    return tuple(left)
+
+
+def _who_holds(api: Api, network: Json) -> str:
+    try:
+        held = api.network(str(network["Id"])).get("Containers") or {}
+    except NotFoundError:
+        held = {}
+    return ", ".join(sorted(str(each.get("Name")) for each in held.values())) or "something"
+
+
+def missing_volumes(api: Api, specs: Iterable[ServiceSpec], stack: str) -> tuple[str, ...]:
+    """Those that `ensure` would create."""
+    wanted = {
+        name
+        for spec in specs
+        for volume in spec.volumes
+        if not volume.external
+        for name in volume_names(volume.name, spec, stack)
+    }
+    return tuple(sorted(name for name in wanted if not _has_volume(api, name)))
 
 
 def missing(api: Api, spec: ServiceSpec, stack: str) -> list[str]:

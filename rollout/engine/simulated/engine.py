@@ -301,7 +301,11 @@ class SimulatedEngine:
         """Nothing lies between it and who calls it."""
         return Calls()
 
-    def clear(self, stack: str) -> None: ...
+    def missing_volumes(self, specs: Iterable[ServiceSpec], stack: str) -> tuple[str, ...]:
+        return ()
+
+    def clear(self, stack: str) -> tuple[str, ...]:
+        return ()
 
     def close(self) -> None: ...
 

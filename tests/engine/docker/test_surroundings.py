@@ -61,8 +61,10 @@ def test_ensure_and_clear(engine: DockerEngine, stack: str) -> None:
         volumes=(Volume(key="data", name=f"{stack}_data"),),
     )
 
+    assert engine.missing_volumes([spec], stack) == (f"{stack}_data",)
     for _ in range(2):
         engine.ensure(spec, stack)
+    assert engine.missing_volumes([spec], stack) == ()
 
     (network,) = raw.networks(names=[f"{stack}_default"])
     assert network["Labels"]["com.docker.compose.network"] == "default"
@@ -82,9 +84,13 @@ def test_a_network_in_use_is_left(engine: DockerEngine, stack: str, image: str) 
     task = started(engine, revision(stack, service(image)))
     raw.connect_container_to_network(task.container_id, name)
 
-    engine.clear(stack)
+    (left,) = engine.clear(stack)
 
     assert raw.networks(names=[name])
+    assert left == (
+        f"network {name} stays, used by {task.name}; "
+        f"`docker network rm {name}` when nothing uses it"
+    )
 
 
 @pytest.mark.docker
