@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rollout.model.event import ANNOUNCED_WAITS, Event, EventKind
 from rollout.model.state import Cause, MarkKind, TaskState
 from rollout.model.status import ServiceStatus, SlotStatus, name_slots
-from rollout.model.task import Task
+from rollout.model.task import Task, describe_restarts
 from rollout.model.units import format_duration
 
 
@@ -64,6 +64,11 @@ def _of_slot(
     status: ServiceStatus, before: SlotStatus | None, after: SlotStatus, at: float
 ) -> Iterator[Event]:
     same_task = before is not None and _task_id(before) == _task_id(after)
+    known = before.task if before is not None and same_task else None
+    if known is not None and after.task is not None and after.task.restarts > known.restarts:
+        # What it is in between two restarts says nothing.
+        yield _restarted(status, after.task, at)
+        return
     if before is not None and same_task and before.state == after.state:
         return
     if after.task is None or (
@@ -81,6 +86,19 @@ def _of_slot(
         slot=after.slot,
         task=after.task.id,
         state=after.state,
+        text=text,
+    )
+
+
+def _restarted(status: ServiceStatus, task: Task, at: float) -> Event:
+    text = f"{status.service}.{task.slot} {describe_restarts(task)}"
+    return _event(
+        status,
+        at,
+        EventKind.TASK,
+        slot=task.slot,
+        task=task.id,
+        state="restarting",
         text=text,
     )
 

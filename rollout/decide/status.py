@@ -98,7 +98,7 @@ def _waiting(view: View) -> _Wait:
         return _waiting_to_run(view, starting)
     if view.batch.in_flux:
         until = max(_killed_at(view), default=None)
-        return _Wait(f"{name_slots(service, view.batch.in_flux)} to stop", until, then="is killed")
+        return _Wait(f"{name_slots(service, view.batch.in_flux)} to stop", until, then="killed")
     if view.batch.candidates:
         if view.now < view.batch.open_at:
             return _Wait("delay", view.batch.open_at)

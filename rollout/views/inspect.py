@@ -72,13 +72,18 @@ def _lines(status: ServiceStatus, now: float, show_secrets: bool) -> Iterator[st
         yield from (f" {key}={value}" for key, value in sorted(spec.labels.items()))
     yield _pair("Service Mode", str(spec.mode).capitalize())
     if spec.mode is Mode.REPLICATED:
-        yield _pair("Replicas", f"{spec.replicas} ({status.running} running)", indent=1)
+        yield _pair("Replicas", f"{spec.replicas} ({_running(status)})", indent=1)
     yield from _update_status(status, now)
     yield from _cadence("UpdateConfig", "Update order", spec.update)
     yield from _cadence("RollbackConfig", "Rollback order", spec.rollback)
     yield from _container(spec.task)
     yield from _resources(spec.task.resources)
     yield from _attachments(spec)
+
+
+def _running(status: ServiceStatus) -> str:
+    restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
+    return f"{status.steady} running{restarting}"
 
 
 def _pair(name: str, value: str, *, indent: int = 0) -> str:

@@ -43,3 +43,17 @@ def test_what_is_paused_begins_no_batch() -> None:
 
     assert _texts(_updating(), _updating(batch=(2,))) == ["batch: slots 2"]
     assert _texts(_updating(**paused), _updating(**paused, batch=(2,))) == []
+
+
+def test_every_restart_by_docker_is_told() -> None:
+    first, second = task(1, restarts=1, last_exit=3), task(1, restarts=2, last_exit=3)
+    before, after = (
+        _updating(slots=(slot(1, task=first),)),
+        _updating(slots=(slot(1, task=second),)),
+    )
+
+    (event,) = events_between({"web": before}, {"web": after}, NOW)
+
+    assert event.text == "web.1 restarted 2 times by Docker, last exit 3"
+    assert event.state == "restarting"
+    assert _texts(after, after) == []

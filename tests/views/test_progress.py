@@ -203,7 +203,7 @@ def test_what_docker_brings_back_is_not_shown_as_running() -> None:
     assert (bad.state, bad.mood, bad.note) == ("restarting", "bad", crashing.note)
     assert bad.done < 1.0
     assert good.mood == "good"
-    assert shown.overall.state == "2 out of 2 tasks, 1 restarting"
+    assert shown.overall.state == "1 out of 2 tasks, 1 restarting"
     assert shown.mood == "bad"
 
 

@@ -72,6 +72,8 @@ def panel(status: ServiceStatus, now: float, most: int = MOST_SLOTS) -> Panel:
     shown, hidden = _chosen(status, most)
     spec = status.revision.spec
     restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
+    done = sum(1 for slot in status.slots if slot.updated and slot.slot not in status.restarting)
+    done = done if status.restarting else status.updated
     return Panel(
         title=clean(
             f"{full_name(status.stack, status.service)}  revision {status.revision.number}  "
@@ -79,8 +81,8 @@ def panel(status: ServiceStatus, now: float, most: int = MOST_SLOTS) -> Panel:
         ),
         overall=Bar(
             label="overall progress",
-            state=f"{status.updated} out of {status.total} tasks{restarting}",
-            done=status.updated / status.total if status.total else 1.0,
+            state=f"{done} out of {status.total} tasks{restarting}",
+            done=done / status.total if status.total else 1.0,
             mood=_mood(status),
         ),
         slots=tuple(_bar(slot, status, now) for slot in shown),
