@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 
 from rollout.cli.interrupt import FINISHING, leave_calls
-from rollout.controller.patience import finish_s
 from rollout.errors import InterruptedRolloutError
 from rollout.model.event import Progress
 from rollout.model.labels import full_name
@@ -32,10 +31,9 @@ class Finishing:
 
     def words(self) -> str:
         last = self._last
-        if last is None or last.holder or last.away:
+        if last is None or last.holder or last.away or not last.finish_s:
             return FINISHING
-        tasks = [slot.stopping for each in last.services for slot in each.slots if slot.stopping]
-        limit = format_duration(finish_s(tasks))
+        limit = format_duration(last.finish_s)
         waits = self._waits()
         what = f" ({waits[0]})" if waits else ""
         return f"finishing what is in flight{what}, for {limit} at most; once more leaves at once"

@@ -290,7 +290,9 @@ class Driver:
     ) -> tuple[ServiceStatus, ...]:
         after = {service: decision.status for service, decision in decisions.items()}
         self._attempts.keep(after.values())
-        return self._telling.look(after, seen.now, holder, ours=self._lease.ours)
+        return self._telling.look(
+            after, seen.now, holder, ours=self._lease.ours, finish_s=_finish_s(seen)
+        )
 
     def _is_over(
         self,
@@ -329,9 +331,7 @@ class Driver:
         if self._supervised:
             return False
         if self._finish_by is None:
-            self._finish_by = seen.now + finish_s(
-                task for task in seen.tasks if task.stop_ends_at is not None
-            )
+            self._finish_by = seen.now + _finish_s(seen)
         return seen.now >= self._finish_by
 
     def _tidy(self, seen: Look) -> None:
@@ -360,6 +360,10 @@ class Driver:
         if retry is not None:
             until.append(retry)
         self._wake.wait(max(min(until) - now, 0.0) + 0.001)
+
+
+def _finish_s(seen: Look) -> float:
+    return finish_s(task for task in seen.tasks if task.stop_ends_at is not None)
 
 
 def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:

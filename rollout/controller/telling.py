@@ -48,7 +48,13 @@ class Telling:
         self._told.clear()
 
     def look(
-        self, after: dict[str, ServiceStatus], at: float, holder: Entry | None, *, ours: bool
+        self,
+        after: dict[str, ServiceStatus],
+        at: float,
+        holder: Entry | None,
+        *,
+        ours: bool,
+        finish_s: float = 0.0,
     ) -> tuple[ServiceStatus, ...]:
         """Tell of a look: how the services stand, and who holds the lease."""
         found = events_between(self.before, after, at)
@@ -75,6 +81,7 @@ class Telling:
                 events=events,
                 holder=name,
                 held_since=holder.since if holder else None,
+                finish_s=finish_s,
             )
         )
         return statuses

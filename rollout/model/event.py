@@ -57,5 +57,7 @@ class Progress(Struct, frozen=True, kw_only=True):
     holder: str = ""
     """Who holds the lease, where it is not us."""
     held_since: float | None = None
+    finish_s: float = 0.0
+    """How long who drives would go on with what is in flight now, if he were interrupted."""
     away: str = ""
     """Why the engine does not answer; the services are then as they were last seen."""

@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.faults import TimedOutError
 from rollout.engine.protocol import Image
 from rollout.errors import EngineError, NoImageError, NotFoundError
 from rollout.model.spec import TaskSpec
@@ -125,7 +126,9 @@ class Images:
         try:
             answer = self._api.distribution(image)
         except EngineError as error:
-            said = f"{reference.registry}: {error.message.partition(f'{image}: ')[2]}"
+            late = isinstance(error, TimedOutError)
+            why = "no answer in time" if late else error.message.partition(f"{image}: ")[2]
+            said = f"{reference.registry}: {why}"
             if not _is_no(said):
                 with self._lock:
                     self._silent[reference.registry] = (time.monotonic(), said)
