@@ -39,6 +39,7 @@ COMMANDS = {
     "push": ("rollout.cli.push", "Push the images of a Compose file"),
     "rm": ("rollout.cli.rm", "Remove stacks"),
     "controller": ("rollout.cli.controller", "Stay, and keep every stack as it was asked for"),
+    "doctor": ("rollout.cli.doctor", "Look for what is not as it should be"),
     "unlock": ("rollout.cli.unlock", "Free a stack though its holder seems alive"),
 }
 """Name → module with an attribute `command`, and its line in `--help`."""

@@ -11,8 +11,9 @@ from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import remove
 from rollout.controller.session import Session
-from rollout.errors import InterruptedRolloutError
+from rollout.errors import InterruptedRolloutError, UsageError
 from rollout.model.event import EventKind, Progress
+from rollout.model.labels import is_stack_name
 from rollout.views.progress.plain import sentence
 from rollout.views.text import clean
 
@@ -28,7 +29,13 @@ def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
     Whoever drives a stack stops doing so.  Killed half way, the removal is finished by the next
     command about the stack.
     """
-    with open_session(settings) as session:
+    for stack in stacks:
+        if not is_stack_name(stack):
+            raise UsageError(
+                f'"{stack}" is not a stack name',
+                hint="`rollout ls` lists the stacks, `rollout doctor` what bears no such name",
+            )
+    with open_session(settings, quiet=True) as session:
         for stack in stacks:
             if not _remove(session, stack):
                 messages.warn(f"nothing found in stack: {stack}")

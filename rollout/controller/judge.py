@@ -5,16 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from rollout.controller.session import Look
 from rollout.decide.decide import decide
 from rollout.decide.dependencies import waits_for
 from rollout.decide.room import goes_after, waits_for_room
 from rollout.decide.world import Decision, World
 from rollout.model.dependencies import dependencies_first
+from rollout.model.state import MarkKind
 
 
 def _nothing(_service: str) -> dict[str, Any]:
     return {}
+
+
+def _left_alone(decision: Decision) -> Decision:
+    """Something newer runs than all that can be read: the old is not put back in its place."""
+    status = replace(
+        decision.status,
+        message="runs a newer revision that cannot be read, and is left alone",
+        waiting_for="",
+        outcome=MarkKind.FAILED,
+        left_alone=True,
+    )
+    return Decision(actions=(), status=status, wake_at=None)
 
 
 def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dict[str, Decision]:
@@ -43,5 +58,6 @@ def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dic
             in_vain=next((what for what, over in waits if over), ""),
             **beside(service),
         )
-        decided[service] = decide(world)
+        decision = decide(world)
+        decided[service] = _left_alone(decision) if service in seen.unknown else decision
     return {service: decided[service] for service in seen.book}

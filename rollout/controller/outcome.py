@@ -47,6 +47,8 @@ def superseded_by(
 
 
 def code_of(status: ServiceStatus) -> int:
+    if status.left_alone:
+        return ERROR
     marks = status.revision.marks
     last = marks[-1] if marks else None
     if last is None:

@@ -8,6 +8,7 @@ from threading import Event as Flag
 from rollout.controller.drive import StopFlag, drive
 from rollout.controller.session import Session
 from rollout.controller.telling import Report
+from rollout.ledger.ledger import unreadable_in
 
 Tell = Callable[[str], None]
 
@@ -21,7 +22,8 @@ def begin_removal(
     """
     tasks = session.engine.observe(stack)
     records = session.ledger.store.list(stack)
-    if not tasks and not records:
+    broken = (*session.engine.unreadable(stack), *unreadable_in(records))
+    if not tasks and not records and not broken:
         for left in session.engine.clear(stack):
             tell(left)
         return False
@@ -29,6 +31,8 @@ def begin_removal(
     names = {*session.ledger.names(records), *(task.service for task in tasks)}
     for name in sorted(names if services is None else services):
         tell(f"Removing service {stack}_{name}")
+    for each in broken if services is None else ():
+        tell(f"Removing {each.kind} {each.name}, which cannot be read")
     return True
 
 

@@ -11,16 +11,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 
-import msgspec
-
 from rollout.controller.session import Look, Session
 from rollout.controller.workers import Result, Workers
 from rollout.errors import RolloutError
 from rollout.ledger.lease import Lease
 from rollout.ledger.removal import Removal
 from rollout.model.action import Remove, Stop, target_of
-from rollout.model.canonical import from_canonical
-from rollout.model.spec import ServiceSpec
+from rollout.model.canonical import spec_in
 from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
 
@@ -113,10 +110,8 @@ def _needed(left: list[Task]) -> frozenset[str]:
 @lru_cache(maxsize=256)
 def _depends_on(spec: str) -> frozenset[str]:
     """Of a definition in a container's label; nothing where it cannot be read."""
-    try:
-        return frozenset(from_canonical(spec, ServiceSpec).depends_on)
-    except msgspec.MsgspecError:
-        return frozenset()
+    found = spec_in(spec)
+    return frozenset(found.depends_on if found else ())
 
 
 def _next_step(task: Task) -> Stop | Remove | None:

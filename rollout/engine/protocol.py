@@ -27,6 +27,31 @@ class Record(Struct, frozen=True, kw_only=True):
     """Epoch seconds on the engine's clock; the engine may round down to a whole second."""
 
 
+class Unreadable(Struct, frozen=True, kw_only=True):
+    """Something that bears our labels and is not what it says: skipped, and told of once.
+
+    Whoever may make containers and volumes may write labels: all of this is somebody else's text.
+    """
+
+    kind: str
+    """`container` or `volume`."""
+    name: str
+    stack: str
+    why: str
+
+
+class Remain(Struct, frozen=True, kw_only=True):
+    """Something on the engine that was made for a stack."""
+
+    kind: str
+    """`network` or `container`."""
+    name: str
+    stack: str
+
+
+OnUnreadable = Callable[[Unreadable], None]
+
+
 class Store(Protocol):
     """A put-once map of names to labels, kept by the engine, readable by whoever reaches it."""
 
@@ -126,7 +151,7 @@ class Engine(Protocol):
         ...
 
     def stacks(self) -> tuple[str, ...]:
-        """Names of all stacks with tasks or records here, sorted."""
+        """Names of all stacks with tasks or records here, sorted; without what is no name."""
         ...
 
     def projects(self) -> tuple[str, ...]:
@@ -138,7 +163,21 @@ class Engine(Protocol):
         ...
 
     def observe(self, stack: str) -> tuple[Task, ...]:
-        """Every task of a stack, dead ones too, sorted by service, slot and creation."""
+        """Every task of a stack, dead ones too, sorted by service, slot and creation.  What says
+        that it is one and cannot be is left out, and told of."""
+        ...
+
+    def unreadable(self, stack: str | None) -> tuple[Unreadable, ...]:
+        """What is left out of `observe` and, with None, of `stacks`."""
+        ...
+
+    def remains(self) -> tuple[Remain, ...]:
+        """What of all stacks is here beside tasks and records: networks that were made for them,
+        containers that somebody has only half made."""
+        ...
+
+    def discard(self, what: Unreadable) -> None:
+        """Remove a container that cannot be read; its volumes stay."""
         ...
 
     def act(self, action: TaskAction, contents: Contents) -> None:
@@ -206,8 +245,9 @@ class Engine(Protocol):
     def calls(self) -> Calls: ...
 
     def clear(self, stack: str) -> tuple[str, ...]:
-        """Remove the networks that were made for a stack, once its tasks are gone; the result is
-        those that had to stay, and who holds them, one line each."""
+        """Remove the networks that were made for a stack, once its tasks are gone, and containers
+        that say they are its tasks and cannot be read; the result is the networks that had to stay,
+        and who holds them, one line each."""
         ...
 
     def close(self) -> None: ...

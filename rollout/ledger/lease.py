@@ -18,7 +18,7 @@ from msgspec import Struct
 from rollout.engine.protocol import Record, Store
 from rollout.errors import EngineError
 from rollout.ledger.process import identity, is_gone, owner
-from rollout.ledger.records import LEASE, TOKEN
+from rollout.ledger.records import LEASE, TOKEN, lease_number
 from rollout.model import labels
 
 EXPIRES_AFTER_S = 10.0
@@ -28,7 +28,6 @@ _HOLDER = "rollout.holder"
 _PROCESS = "rollout.process"
 _RELEASED = "rollout.released"
 _SINCE = "rollout.since"
-_MOST_DIGITS = 18
 
 
 class Entry(Struct, frozen=True, kw_only=True):
@@ -193,10 +192,9 @@ def entries(found: tuple[Record, ...]) -> tuple[Entry, ...]:
     for record in found:
         if record.labels.get(labels.RECORD) != LEASE:
             continue
-        prefix = labels.lease_record(record.labels.get(labels.STACK, ""), 0)[:-1]
-        text = record.name.removeprefix(prefix)
-        if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS:
-            ordered.append(_entry(record, int(text)))
+        number = lease_number(record)
+        if number is not None:
+            ordered.append(_entry(record, number))
     return tuple(sorted(ordered, key=lambda entry: entry.number))
 
 

@@ -10,14 +10,15 @@ import base64
 import secrets
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 
 import msgspec
 
-from rollout.engine.protocol import Contents, Record, Store
+from rollout.engine.protocol import Contents, OnUnreadable, Record, Store, Unreadable
 from rollout.errors import ConflictError, NotFoundError
 from rollout.ledger import records
-from rollout.ledger.records import FILE, LEASE, MARK, REMOVAL, REVISION, TOKEN
+from rollout.ledger.records import FILE, LEASE, MARK, REMOVAL, REVISION, TOKEN, BadRecordError
 from rollout.ledger.removal import Removal, begin, removal_in
 from rollout.model import labels
 from rollout.model.canonical import task_digest
@@ -31,28 +32,44 @@ KEEP = 10
 CONTENT_STAYS_S = 3600.0
 """How long a config or secret that no revision mounts is kept at the least."""
 _CONTENT = "rollout.content"
+_MOST_CONTENT = 16 * 1024 * 1024
+"""Bytes of a config or secret; a few hundred of a hostile record would unpack to any number."""
 _ADOPTED = "found running"
 
 Book = dict[str, tuple[Revision, ...]]
 """Service → its revisions, oldest first, with their marks."""
 
 
-class Ledger:
-    """The ledger of one engine.  `clock` is the engine's; `by` says who writes."""
+def _not_told(_what: Unreadable) -> None: ...
 
-    def __init__(self, store: Store, clock: Callable[[], float], by: str) -> None:
+
+class Ledger:
+    """The ledger of one engine.  `clock` is the engine's; `by` says who writes; whoever reads a
+    stack in which something cannot be read is told of that by `on_unreadable`."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], float],
+        by: str,
+        on_unreadable: OnUnreadable = _not_told,
+    ) -> None:
         self.store = store
+        self._on_unreadable = on_unreadable
         self._clock = clock
         self._by = by
         self._parsed: dict[str, dict[str, Revision]] = {}
         """Stack → what was read of it last."""
 
     def read(self, stack: str) -> Book:
-        """Raises RolloutError where a record cannot be read."""
+        """What cannot be read is not in it."""
         return self.book_of(self.store.list(stack))
 
     def book_of(self, found: tuple[Record, ...]) -> Book:
-        """The book from records read already; without services that are being removed."""
+        """The book from records read already; without services that are being removed, and without
+        what cannot be read."""
+        for each in unreadable_in(found):
+            self._on_unreadable(each)
         removal = removal_in(found)
         marks = marks_in(found)
         revisions: dict[str, list[Revision]] = defaultdict(list)
@@ -88,18 +105,22 @@ class Ledger:
         as that one or, where somebody was quicker, not at all (None).  Raises ConflictError while
         the service is being removed.
         """
+        passed = 0
         while True:
             found = self.store.list(stack)
             _refuse_removed(removal_in(found), stack, spec.name)
             history = self.book_of(found).get(spec.name, ())
             newest = history[-1] if history else None
-            if newest is not None and newest.spec == spec and newest.cause is not Cause.ADOPTED:
-                return None
             last = newest.number if newest else 0
+            hidden = max(hidden_in(found).get(spec.name, {0}))
+            is_same = newest is not None and newest.spec == spec and hidden <= last
+            if is_same and newest is not None and newest.cause is not Cause.ADOPTED:
+                return None
             if number is not None and number != last + 1:
                 return None
-            # A number that was lost may have left its marks: it is not used again.
-            wanted = max((last, *marks_in(found).get(spec.name, ()))) + 1
+            # A number that was lost may have left its marks, one that cannot be read its record:
+            # it is not used again.
+            wanted = max((last, hidden, passed, *marks_in(found).get(spec.name, ()))) + 1
             revision = Revision(
                 stack=stack,
                 service=spec.name,
@@ -113,8 +134,10 @@ class Ledger:
                 message=message,
                 previous_outcome=outcome_of(newest) if newest else "",
             )
-            if self._write(revision):
+            written = self._write(revision)
+            if written:
                 return revision
+            passed = wanted if written is None else passed
 
     def adopt(self, stack: str, spec: ServiceSpec, contents: Mapping[str, bytes]) -> None:
         """Record what runs already, made by something else, as the first revision, completed.
@@ -123,11 +146,12 @@ class Ledger:
         between, nobody takes it for something to be done.
         """
         self.put_contents(stack, contents)
+        number = max(hidden_in(self.store.list(stack)).get(spec.name, {0})) + 1
         mark = Mark(number=1, kind=MarkKind.COMPLETED, message=_ADOPTED, at=self._clock())
         revision = Revision(
             stack=stack,
             service=spec.name,
-            number=1,
+            number=number,
             cause=Cause.ADOPTED,
             spec=spec,
             digest=task_digest(spec.task),
@@ -142,15 +166,19 @@ class Ledger:
         self, revision: Revision, kind: MarkKind, message: str, reason: str = ""
     ) -> Mark | None:
         """Write what became of a revision.  None where somebody noted something else meanwhile."""
-        mark = Mark(
-            number=max((each.number for each in revision.marks), default=0) + 1,
-            kind=kind,
-            message=message,
-            at=self._clock(),
-            by=self._by,
-            reason=reason,
-        )
-        return mark if self._mark(revision, mark) else None
+        number, written = max((each.number for each in revision.marks), default=0), None
+        while written is None:
+            number += 1  # one that cannot be read keeps its number
+            mark = Mark(
+                number=number,
+                kind=kind,
+                message=message,
+                at=self._clock(),
+                by=self._by,
+                reason=reason,
+            )
+            written = self._mark(revision, mark)
+        return mark if written else None
 
     def restore(self, found: Iterable[Revision]) -> None:
         """Write revisions that were lost, and marks; whatever there is of them stays as it is.
@@ -167,10 +195,16 @@ class Ledger:
         """Keep configs and secrets under their digest, so that a rollback brings them back too."""
         for digest, content in sorted(contents.items()):
             packed = base64.b64encode(zlib.compress(content, 9)).decode()
-            self.store.put(
+            stands = self.store.put(
                 labels.file_record(stack, digest),
                 {labels.RECORD: FILE, labels.STACK: stack, _CONTENT: packed},
             )
+            if _unpacked(stands) is None:
+                raise ConflictError(
+                    f"the volume {stands.name} is in the place of a config or secret and cannot be "
+                    "read",
+                    hint=f"`rollout doctor --remove {stands.name}`, if nothing needs it",
+                )
 
     def contents(self, stack: str) -> Contents:
         """A function from a digest to the content; it raises NotFoundError."""
@@ -178,8 +212,8 @@ class Ledger:
         def content(digest: str) -> bytes:
             name = labels.file_record(stack, digest)
             for record in self.store.list(stack):
-                if record.name == name:
-                    return zlib.decompress(base64.b64decode(record.labels[_CONTENT]))
+                if record.name == name and (found := _unpacked(record)) is not None:
+                    return found
             raise NotFoundError(
                 f"the content of a config or secret ({digest[:12]}) is no longer in the ledger",
                 hint="deploy the file again",
@@ -188,20 +222,28 @@ class Ledger:
         return content
 
     def trim(self, stack: str, service: str, needed: frozenset[int] = frozenset()) -> None:
-        """Drop revisions beyond the newest ten, but for those in `needed`."""
+        """Drop revisions beyond the newest ten, but for those in `needed` and what cannot be read:
+        a newer version may."""
         found = self.store.list(stack)
         history = self.book_of(found).get(service, ())
         drop = {each.number for each in history[:-KEEP]} - needed
         for record in found:
-            if record.labels.get(labels.SERVICE) == service and _number(record) in drop:
+            if (
+                record.labels.get(labels.SERVICE) == service
+                and _number(record) in drop
+                and not records.why_unreadable(record)
+            ):
                 self.store.drop(record.name)
 
     def trim_contents(self, stack: str) -> None:
         """Drop configs and secrets that no revision mounts.
 
-        Not those put lately: the revision that they are for may be about to be recorded.
+        Not those put lately: the revision that they are for may be about to be recorded.  None
+        where a revision cannot be read: it may mount them.
         """
         found = self.store.list(stack)
+        if hidden_in(found):
+            return
         named = {
             labels.file_record(stack, file.digest)
             for history in self.book_of(found).values()
@@ -222,7 +264,8 @@ class Ledger:
         return frozenset(each.labels.get(labels.SERVICE, "") for each in found) - {""}
 
     def remove(self, stack: str, service: str | None = None) -> None:
-        """Forget a service, or with None the whole stack, the lease too.
+        """Forget a service, or with None the whole stack, the lease too, and what cannot be read.
+        Of a service what cannot be read stays: a newer version may.
 
         The record that it is being removed goes last, after the newest revisions: whoever reads
         meanwhile never takes an old one for the newest.
@@ -231,24 +274,33 @@ class Ledger:
             record
             for record in self.store.list(stack)
             if labels.RECORD in record.labels
-            and service in (None, record.labels.get(labels.SERVICE))
+            and (
+                service is None
+                or (
+                    service == record.labels.get(labels.SERVICE)
+                    and not records.why_unreadable(record)
+                )
+            )
         ]
         for record in sorted(found, key=_removal_order):
             self.store.drop(record.name)
 
-    def _write(self, revision: Revision) -> bool:
+    def _write(self, revision: Revision) -> bool | None:
         name = labels.revision_record(revision.stack, revision.service, revision.number)
         token = secrets.token_hex(8)
         return self._put(name, records.revision_labels(revision, token), token)
 
-    def _mark(self, revision: Revision, mark: Mark) -> bool:
+    def _mark(self, revision: Revision, mark: Mark) -> bool | None:
         name = labels.mark_record(revision.stack, revision.service, revision.number, mark.number)
         token = secrets.token_hex(8)
         return self._put(name, records.mark_labels(revision, mark, token), token)
 
-    def _put(self, name: str, found: dict[str, str], token: str) -> bool:
+    def _put(self, name: str, found: dict[str, str], token: str) -> bool | None:
+        """Whether it was we who wrote it; None where the name is taken by what cannot be read."""
         record = self.store.put(name, found)
         stands = record.labels
+        if records.why_unreadable(record):
+            return None
         if (stands.get(labels.STACK), stands.get(labels.SERVICE)) != (
             found.get(labels.STACK),
             found.get(labels.SERVICE),
@@ -269,7 +321,8 @@ class Ledger:
         for record in ours:
             # It never changes, but its name may be used again once its stack was removed.
             key = f"{record.name} {record.labels.get(TOKEN)}"
-            kept[key] = known.get(key) or records.revision_from(record)
+            with suppress(BadRecordError):
+                kept[key] = known.get(key) or records.revision_from(record)
         self._parsed[stack] = kept
         return kept.values()
 
@@ -280,15 +333,14 @@ def outcome_of(revision: Revision) -> str:
 
 
 def marks_in(found: Iterable[Record]) -> dict[str, dict[int, tuple[Mark, ...]]]:
-    """Service → number of a revision, recorded or lost → its marks in order.
-
-    Raises RolloutError where a record cannot be read.
-    """
+    """Service → number of a revision, recorded or lost → its marks in order, as far as they can be
+    read."""
     marks: dict[str, dict[int, list[Mark]]] = defaultdict(lambda: defaultdict(list))
     for record in found:
         if record.labels.get(labels.RECORD) == MARK:
-            service, number, mark = records.mark_from(record)
-            marks[service][number].append(mark)
+            with suppress(BadRecordError):
+                service, number, mark = records.mark_from(record)
+                marks[service][number].append(mark)
     return {
         service: {
             number: tuple(sorted(each, key=lambda mark: mark.number))
@@ -296,6 +348,34 @@ def marks_in(found: Iterable[Record]) -> dict[str, dict[int, tuple[Mark, ...]]]:
         }
         for service, numbered in marks.items()
     }
+
+
+def unreadable_in(found: Iterable[Record]) -> Iterator[Unreadable]:
+    """Of a stack's records those that cannot be read, and why."""
+    for record in found:
+        if why := records.why_unreadable(record):
+            stack = record.labels.get(labels.STACK, "")
+            yield Unreadable(kind="volume", name=record.name, stack=stack, why=why)
+
+
+def hidden_in(found: Iterable[Record]) -> dict[str, frozenset[int]]:
+    """Service → numbers of revisions whose records cannot be read: they are taken."""
+    hidden: dict[str, set[int]] = defaultdict(set)
+    for record in found:
+        numbers = records.numbers_of(record)
+        if numbers is not None and records.why_unreadable(record):
+            hidden[numbers[0]].add(numbers[1])
+    return {service: frozenset(numbers) for service, numbers in hidden.items()}
+
+
+def _unpacked(record: Record) -> bytes | None:
+    """The content of a config or secret; None where it cannot be read."""
+    try:
+        unpack = zlib.decompressobj()
+        content = unpack.decompress(base64.b64decode(record.labels[_CONTENT]), _MOST_CONTENT)
+    except (KeyError, ValueError, zlib.error):
+        return None
+    return content if unpack.eof else None
 
 
 def _refuse_removed(removal: Removal | None, stack: str, service: str) -> None:
@@ -319,5 +399,4 @@ def _removal_order(record: Record) -> tuple[int, bool, int, str]:
 
 
 def _number(record: Record) -> int:
-    text = record.labels.get(labels.REVISION, "")
-    return int(text) if text.isascii() and text.isdecimal() else 0
+    return labels.whole(record.labels.get(labels.REVISION), labels.MAX_NUMBER) or 0

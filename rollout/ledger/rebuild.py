@@ -15,10 +15,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-import msgspec
 from msgspec.structs import replace
 
-from rollout.model.canonical import from_canonical, task_digest
+from rollout.model.canonical import spec_in, task_digest
 from rollout.model.revision import Mark, Revision
 from rollout.model.spec import Mode, RestartCondition, ServiceSpec
 from rollout.model.state import Cause, MarkKind
@@ -204,7 +203,4 @@ def _up_since(task: Task) -> float:
 
 
 def _spec(task: Task) -> ServiceSpec | None:
-    try:
-        return from_canonical(task.spec, ServiceSpec)
-    except msgspec.MsgspecError:
-        return None
+    return spec_in(task.spec)

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from rollout.engine.protocol import Record, Store
 from rollout.errors import ConflictError
-from rollout.ledger.records import REMOVAL
+from rollout.ledger.records import REMOVAL, why_unreadable
 from rollout.model import labels
 
 _BY = "rollout.by"
@@ -42,7 +42,11 @@ def begin(store: Store, stack: str, services: frozenset[str] | None, by: str) ->
             labels.SERVICE: service,
             _BY: by,
         }
-        stands = store.put(name, entry).labels
+        record = store.put(name, entry)
+        if labels.RECORD in record.labels and why_unreadable(record):
+            store.drop(name)
+            record = store.put(name, entry)
+        stands = record.labels
         if any(stands.get(key) != entry[key] for key in (labels.RECORD, labels.STACK)):
             raise ConflictError(
                 f'the name "{name}" is taken by another volume',
@@ -52,7 +56,11 @@ def begin(store: Store, stack: str, services: frozenset[str] | None, by: str) ->
 
 def removal_in(found: tuple[Record, ...]) -> Removal | None:
     """What a stack's records say is being removed; None where nothing is."""
-    ours = [each.labels for each in found if each.labels.get(labels.RECORD) == REMOVAL]
+    ours = [
+        each.labels
+        for each in found
+        if each.labels.get(labels.RECORD) == REMOVAL and not why_unreadable(each)
+    ]
     if not ours:
         return None
     services = frozenset(each.get(labels.SERVICE, "") for each in ours)

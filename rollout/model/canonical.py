@@ -34,6 +34,16 @@ def from_canonical(text: str, kind: type[S]) -> S:
     return msgspec.json.decode(text, type=kind)
 
 
+@lru_cache(maxsize=512)
+def spec_in(text: str) -> ServiceSpec | None:
+    """A service's definition from a label; None where it cannot be read: of a newer version, cut
+    short, or never one."""
+    try:
+        return from_canonical(text, ServiceSpec)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return None
+
+
 def task_digest(task: TaskSpec) -> str:
     """Twelve hex digits would do for people; all 64 are compared."""
     return hashlib.sha256(canonical(task).encode()).hexdigest()
@@ -42,10 +52,8 @@ def task_digest(task: TaskSpec) -> str:
 @lru_cache(maxsize=4096)
 def digest_of_label(text: str) -> str:
     """The task digest of a service's canonical JSON; empty where it cannot be read."""
-    try:
-        return task_digest(from_canonical(text, ServiceSpec).task)
-    except msgspec.MsgspecError:
-        return ""
+    spec = spec_in(text)
+    return "" if spec is None else task_digest(spec.task)
 
 
 def _plain(value: Any) -> Any:

@@ -27,6 +27,10 @@ COMPOSE_ONEOFF = "com.docker.compose.oneoff"
 COMPOSE_NETWORK = "com.docker.compose.network"
 COMPOSE_VOLUME = "com.docker.compose.volume"
 
+MAX_NUMBER = 10**9
+"""Of revisions and marks: what says more was not written by us."""
+MAX_SLOT = 10**6
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _SERVICE = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")
 _TASK_ID_ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -39,6 +43,17 @@ def is_stack_name(name: str) -> bool:
 
 def is_service_name(name: str) -> bool:
     return len(name) <= 63 and _SERVICE.fullmatch(name) is not None
+
+
+def whole(text: str | None, most: int) -> int | None:
+    """The number a label says, from 1 to `most`; None where it says none.
+
+    Whoever may make containers and volumes may write labels: nothing of any length is taken for
+    a number.
+    """
+    if not text or len(text) > len(str(most)) or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text) if 1 <= int(text) <= most else None
 
 
 def new_task_id() -> str:

@@ -72,6 +72,8 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     failures: tuple[Failure, ...] = ()
     outcome: MarkKind | None = None
     """Set when there is nothing left to do until somebody asks for something."""
+    left_alone: bool = False
+    """What is wanted of it cannot be read, so that nothing is done about it."""
 
     @property
     def unstable(self) -> tuple[int, ...]:

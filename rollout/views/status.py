@@ -110,6 +110,7 @@ def went_well(status: ServiceStatus) -> bool:
         status.outcome is MarkKind.COMPLETED
         and status.revision.cause is not Cause.AUTO_ROLLBACK
         and not status.unstable
+        and not status.left_alone
     )
 
 
@@ -185,7 +186,9 @@ def steps(status: ServiceStatus) -> Iterator[tuple[str, str]]:
     number = status.revision.number
     if went_well(status) and not status.restarting:
         return
-    if not status.at_rest:
+    if status.left_alone:
+        yield "to see what cannot be read", "rollout doctor"
+    elif not status.at_rest:
         yield "to go on", f"rollout status {name} --wait"
         yield "to hold it", f"rollout pause {name}"
         if status.revision.number > 1 and not status.revision.is_rollback:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import unicodedata
 from datetime import UTC, datetime
 
+_DIGITS = 18
+"""A longer run of digits is no number that anybody counts by."""
 _SPACES = frozenset("\n\r\t\v\f\x85\u2028\u2029")
 _STEERING = frozenset(
     [chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))]
@@ -121,7 +123,8 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def _part(run: str) -> tuple[int, int, str]:
-    return (0, int(run), "") if run.isdecimal() else (1, 0, run)
+    is_number = run.isdecimal() and len(run) <= _DIGITS
+    return (0, int(run), "") if is_number else (1, 0, run)
 
 
 def short_image(reference: str) -> str:

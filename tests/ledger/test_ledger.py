@@ -10,10 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from rollout.engine.simulated.store import MemoryStore
-from rollout.errors import ConflictError, NotFoundError, RolloutError, UsageError
+from rollout.errors import ConflictError, NotFoundError, UsageError
 from rollout.ledger.history import find, outcomes, previous_of
 from rollout.ledger.ledger import CONTENT_STAYS_S, KEEP, Ledger
-from rollout.model import labels
 from rollout.model.revision import Revision
 from rollout.model.spec import FileMount, ServiceSpec, TaskSpec
 from rollout.model.state import Cause, MarkKind
@@ -144,16 +143,6 @@ def test_stacks_whose_names_run_together_do_not_share_revisions() -> None:
 
     with pytest.raises(ConflictError, match="taken by another"):
         ledger.record("a_b", replace(WEB, name="c"), Cause.DEPLOY)
-
-
-def test_a_record_that_cannot_be_read_is_named() -> None:
-    """One line that says which volume, never a traceback."""
-    ledger = _ledger()
-    broken = {labels.RECORD: "revision", labels.STACK: "shop", labels.SPEC: "{"}
-    ledger.store.put("rollout.shop_web.r1", broken)
-
-    with pytest.raises(RolloutError, match=r"rollout\.shop_web\.r1 cannot be read"):
-        ledger.read("shop")
 
 
 def _complete(ledger: Ledger, *numbers: int) -> tuple[Revision, ...]:

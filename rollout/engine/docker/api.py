@@ -120,11 +120,11 @@ class Api:
             Again.LINK,
         )
 
-    def remove(self, container: str, *, force: bool = False) -> None:
-        """With its anonymous volumes; named ones stay."""
+    def remove(self, container: str, *, force: bool = False, volumes: bool = True) -> None:
+        """With its anonymous volumes, unless they are to stay; named ones stay."""
         self._do(
             f"remove {_short(container)}",
-            lambda: self._client.remove_container(container, v=True, force=force),
+            lambda: self._client.remove_container(container, v=volumes, force=force),
             Again.FAULTS,
         )
 

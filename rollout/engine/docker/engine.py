@@ -8,6 +8,7 @@ watch, clock, store, logs, …        the rest of the protocol
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 
@@ -22,13 +23,23 @@ from rollout.engine.docker.connect import knock, open_api
 from rollout.engine.docker.endpoint import find_endpoint
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.logs import follow_logs, last_words, read_logs
-from rollout.engine.docker.look import Look
+from rollout.engine.docker.look import Look, not_told, stacks_of
+from rollout.engine.docker.observe import is_half_made, name_of
 from rollout.engine.docker.retry import OnRetry
 from rollout.engine.docker.store import VolumeStore
 from rollout.engine.docker.surroundings import clear, ensure, missing_volumes
 from rollout.engine.docker.watch import EventWatch
-from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine
-from rollout.errors import EngineError
+from rollout.engine.protocol import (
+    Calls,
+    Contents,
+    Foreign,
+    Image,
+    LogLine,
+    OnUnreadable,
+    Remain,
+    Unreadable,
+)
+from rollout.errors import EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
 from rollout.model.spec import ServiceSpec
@@ -45,6 +56,7 @@ def connect(
     context: str | None = None,
     timeout_s: float = TIMEOUT_S,
     on_retry: OnRetry = _quiet,
+    on_unreadable: OnUnreadable = not_told,
 ) -> DockerEngine:
     """The engine of `-H` and `--context`, else of the environment, else of the default socket.
 
@@ -52,7 +64,8 @@ def connect(
     that cannot be, EngineUnavailableError where nobody answers, or not to us.
     """
     endpoint = find_endpoint(host, context, os.environ)
-    return DockerEngine(open_api(endpoint, timeout_s, on_retry), lambda: knock(endpoint, timeout_s))
+    api = open_api(endpoint, timeout_s, on_retry)
+    return DockerEngine(api, lambda: knock(endpoint, timeout_s), on_unreadable)
 
 
 class DockerEngine:
@@ -61,11 +74,13 @@ class DockerEngine:
     name = "docker"
     schedules = False
 
-    def __init__(self, api: Api, knock_at: Callable[[], None]) -> None:
+    def __init__(
+        self, api: Api, knock_at: Callable[[], None], on_unreadable: OnUnreadable = not_told
+    ) -> None:
         self._api = api
         self._knock = knock_at
         self._clock = EngineClock(api.info)
-        self._look = Look(api)
+        self._look = Look(api, on_unreadable=on_unreadable)
         self._images = Images(api)
         self._act = Act(api, self._look, self._images)
         self.store = VolumeStore(api)
@@ -96,8 +111,28 @@ class DockerEngine:
     def stacks(self) -> tuple[str, ...]:
         rows = self._api.containers([labels.STACK])
         volumes = self._api.volumes(label=[labels.STACK, labels.RECORD])
-        found = {(each.get("Labels") or {}).get(labels.STACK, "") for each in (*rows, *volumes)}
-        return tuple(sorted(found - {""}))
+        named, nameless = stacks_of(rows, volumes)
+        for each in nameless:
+            self._look.on_unreadable(each)
+        return tuple(sorted(named))
+
+    def unreadable(self, stack: str | None) -> tuple[Unreadable, ...]:
+        if stack is not None:
+            return self._look.unreadable(stack)
+        rows = self._api.containers([labels.STACK])
+        volumes = self._api.volumes(label=[labels.RECORD])
+        return tuple(stacks_of(rows, volumes)[1])
+
+    def remains(self) -> tuple[Remain, ...]:
+        networks = self._api.networks(label=[labels.STACK])
+        made = [("network", str(each["Name"]), each["Labels"][labels.STACK]) for each in networks]
+        rows = [row for row in self._api.containers([labels.STACK]) if is_half_made(row)]
+        made += [("container", name_of(row), row["Labels"][labels.STACK]) for row in rows]
+        return tuple(Remain(kind=kind, name=name, stack=stack) for kind, name, stack in made)
+
+    def discard(self, what: Unreadable) -> None:
+        with contextlib.suppress(NotFoundError):
+            self._api.remove(what.name, force=True, volumes=False)
 
     def projects(self) -> tuple[str, ...]:
         rows = self._api.containers([labels.COMPOSE_PROJECT])
@@ -168,6 +203,8 @@ class DockerEngine:
 
     def clear(self, stack: str) -> tuple[str, ...]:
         self._act.sweep(stack)
+        for each in self._look.unreadable(stack):
+            self.discard(each)
         return clear(self._api, stack)
 
     def close(self) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from msgspec import Struct
@@ -18,13 +18,17 @@ from msgspec.structs import replace
 from rollout.engine.docker.api import Api, Json
 from rollout.engine.docker.observe import (
     Seen,
+    cut,
     fingerprint,
     is_half_made,
     is_task,
+    name_of,
     parse_time,
     task_of,
+    unreadable,
     with_signal,
 )
+from rollout.engine.protocol import OnUnreadable, Unreadable
 from rollout.errors import EngineError, NotFoundError
 from rollout.model import labels
 from rollout.model.task import Task
@@ -36,6 +40,9 @@ _SAME_END_S = 0.9
 _PARALLEL = 8
 
 
+def not_told(_what: Unreadable) -> None: ...
+
+
 class _Known(Struct, frozen=True):
     fingerprint: tuple[str, ...]
     inspected: Json
@@ -45,8 +52,14 @@ class _Known(Struct, frozen=True):
 class Look:
     """Safe to use from many threads."""
 
-    def __init__(self, api: Api, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: Api,
+        monotonic: Callable[[], float] = time.monotonic,
+        on_unreadable: OnUnreadable = not_told,
+    ) -> None:
         self._api = api
+        self.on_unreadable = on_unreadable
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._known: dict[str, _Known] = {}
@@ -61,7 +74,7 @@ class Look:
 
     def tasks(self, stack: str) -> tuple[Task, ...]:
         """Sorted by service, slot and creation."""
-        rows = [row for row in self.rows(stack) if is_task(row)]
+        rows = [row for row in self._readable(self.rows(stack)) if is_task(row)]
         inspected = self._inspect_all(rows)
         tasks = []
         for row in rows:
@@ -76,6 +89,11 @@ class Look:
         tasks.sort(key=lambda task: (task.service, task.slot, task.created_at, task.id))
         self._forget(stack, tuple(tasks))
         return tuple(tasks)
+
+    def unreadable(self, stack: str) -> tuple[Unreadable, ...]:
+        """Containers that say they are tasks of a stack, and cannot be."""
+        found = ((row, unreadable(row)) for row in self.rows(stack))
+        return tuple(_told(row, why) for row, why in found if why)
 
     def last(self, stack: str) -> tuple[Task, ...]:
         """The tasks as they were last looked at; looks now where nobody has yet."""
@@ -170,6 +188,16 @@ class Look:
         codes = [_exit_code((each.get("Actor") or {}).get("Attributes") or {}) for each in events]
         return codes[-1] if codes else None
 
+    def _readable(self, rows: Iterable[Json]) -> list[Json]:
+        """Those that are tasks; of the others somebody is told."""
+        found = []
+        for row in rows:
+            if why := unreadable(row):
+                self.on_unreadable(_told(row, why))
+            else:
+                found.append(row)
+        return found
+
     def _inspect_all(self, rows: list[Json]) -> dict[str, Json]:
         result: dict[str, Json] = {}
         stale = []
@@ -233,3 +261,27 @@ class Look:
 def _exit_code(about: Json) -> int | None:
     text = str(about.get("exitCode", ""))
     return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def _told(row: Json, why: str) -> Unreadable:
+    return Unreadable(
+        kind="container",
+        name=name_of(row) or row["Id"][:12],
+        stack=str((row.get("Labels") or {}).get(labels.COMPOSE_PROJECT, "")),
+        why=why,
+    )
+
+
+def stacks_of(rows: Iterable[Json], volumes: Iterable[Json]) -> tuple[set[str], list[Unreadable]]:
+    """The stacks that containers and records speak of, and those that name none."""
+    named: set[str] = set()
+    others: list[Unreadable] = []
+    for kind, each in (*(("container", row) for row in rows), *(("volume", v) for v in volumes)):
+        stack = (each.get("Labels") or {}).get(labels.STACK)
+        if stack is not None and labels.is_stack_name(stack):
+            named.add(stack)
+            continue
+        name = each["Name"] if kind == "volume" else name_of(each) or each["Id"][:12]
+        why = f"{labels.STACK} is {cut(stack)}"
+        others.append(Unreadable(kind=kind, name=name, stack="", why=why))
+    return named, others

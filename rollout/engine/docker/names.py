@@ -19,10 +19,10 @@ def holder_of(api: Api, name: str) -> Json | None:
 def slot_name(inspected: Json) -> str:
     """A task's name without `container_name`, for one that Compose made too."""
     mine = inspected["Config"].get("Labels") or {}
-    number = mine.get(labels.SLOT) or mine.get(labels.COMPOSE_NUMBER) or "1"
+    number = labels.whole(mine.get(labels.SLOT) or mine.get(labels.COMPOSE_NUMBER), labels.MAX_SLOT)
     return labels.container_name(
         mine[labels.COMPOSE_PROJECT],
         mine[labels.COMPOSE_SERVICE],
-        int(number),
+        number or 1,
         mine.get(labels.TASK) or inspected["Id"][:25],
     )

@@ -18,13 +18,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from rollout.engine.docker.faults import one_line, plain
 from rollout.model import labels
-from rollout.model.canonical import digest_of_label, from_canonical
+from rollout.model.canonical import digest_of_label, spec_in
 from rollout.model.secrets import without_secrets_of
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import ContainerStatus, Health
@@ -39,6 +38,11 @@ _GIVEN_UP = "context canceled"
 _SIGKILL = "9"
 _KILL_S = 5.0
 """How long the engine may take to end what has outlived its grace."""
+_SERVICE = re.compile(r"[a-zA-Z0-9._-]{1,255}")
+_TASK = re.compile(r"[a-zA-Z0-9]{1,64}")
+_OURS = {labels.STACK, labels.SERVICE, labels.SLOT, labels.REVISION, labels.TASK, labels.SPEC}
+_SAME = ((labels.STACK, labels.COMPOSE_PROJECT), (labels.SERVICE, labels.COMPOSE_SERVICE))
+_SHOWN = 60
 _REAL_TIME = re.compile(r"(RTMIN|RTMAX)([+-][0-9]+)?")
 _REAL_TIME_FROM = {"RTMIN": 34, "RTMAX": 64}
 _OF_LINUX = {"USR1": 10, "USR2": 12}
@@ -68,6 +72,37 @@ def is_task(row: Json) -> bool:
     )
 
 
+def unreadable(row: Json) -> str:
+    """Why a row that bears our labels cannot be a task; empty where it can, or bears none.
+
+    A container without any label of ours is Compose's.  One with some has them all, and they fit
+    together, or somebody else wrote them.  A definition that cannot be read is no reason: it may
+    be of a newer version, and the task is one all the same.
+    """
+    mine = row.get("Labels") or {}
+    service = mine.get(labels.COMPOSE_SERVICE)
+    if service is not None and not _SERVICE.fullmatch(service):
+        return f"{labels.COMPOSE_SERVICE} is {cut(service)}"
+    if not _OURS & mine.keys() or is_half_made(row) or mine.get(labels.COMPOSE_ONEOFF) == "True":
+        return ""
+    if service is None:
+        return f"it has no {labels.COMPOSE_SERVICE}"
+    for name, same in _SAME:
+        if mine.get(name) != mine.get(same):
+            return f"{name} is {cut(mine.get(name))}, {same} is {cut(mine.get(same))}"
+    for name, most in ((labels.SLOT, labels.MAX_SLOT), (labels.REVISION, labels.MAX_NUMBER)):
+        if labels.whole(mine.get(name), most) is None:
+            return f"{name} is {cut(mine.get(name))}"
+    if not _TASK.fullmatch(mine.get(labels.TASK, "")):
+        return f"{labels.TASK} is {cut(mine.get(labels.TASK))}"
+    return ""
+
+
+def cut(value: object) -> str:
+    text = "missing" if value is None else repr(str(value)[:_SHOWN])
+    return text + "…" if len(str(value)) > _SHOWN else text
+
+
 def is_half_made(row: Json) -> bool:
     return name_of(row).endswith(HALF_MADE)
 
@@ -95,6 +130,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
     now_seen = _carried(state, config, checked, seen)
     health = _health(state, now_seen) if checked else Health.NONE
     spec = sys.intern(mine.get(labels.SPEC, ""))
+    slot = labels.whole(mine.get(labels.SLOT), labels.MAX_SLOT)
     failed_start = has_failed_to_start(state)
     ended = status in (ContainerStatus.EXITED, ContainerStatus.DEAD) or failed_start
     restarts = int(inspected.get("RestartCount") or 0)
@@ -104,9 +140,7 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         name=name_of(row) or inspected["Name"].lstrip("/"),
         stack=mine.get(labels.COMPOSE_PROJECT, ""),
         service=mine.get(labels.COMPOSE_SERVICE, ""),
-        slot=_number(mine[labels.SLOT], 1)
-        if labels.SLOT in mine
-        else _slot_by_number(mine, inspected),
+        slot=_slot_by_number(mine, inspected) if slot is None else slot,
         revision=_number(mine.get(labels.REVISION), 0),
         digest=digest_of_label(spec) if spec else "",
         image=_image(spec, config),
@@ -178,10 +212,7 @@ def parse_time(text: str | None) -> float | None:
 @lru_cache(maxsize=1024)
 def spec_of(text: str) -> ServiceSpec | None:
     """The definition in a container's label; None where there is none that can be read."""
-    try:
-        return from_canonical(text, ServiceSpec)
-    except msgspec.MsgspecError:
-        return None
+    return spec_in(text)
 
 
 def _status(state: Json) -> ContainerStatus:
@@ -321,4 +352,4 @@ def _slot_by_number(mine: Mapping[str, str], inspected: Json) -> int:
 
 
 def _number(text: str | None, default: int) -> int:
-    return int(text) if text and text.isascii() and text.isdigit() else default
+    return labels.whole(text, labels.MAX_NUMBER) or default

@@ -15,7 +15,7 @@ from threading import Event
 
 from msgspec import Struct
 
-from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine
+from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine, Remain, Unreadable
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.container import Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
@@ -23,6 +23,7 @@ from rollout.engine.simulated.store import MemoryStore, stack_of
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
 from rollout.model.canonical import canonical
+from rollout.model.labels import is_stack_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
 from rollout.model.task import Task
@@ -82,7 +83,21 @@ class SimulatedEngine:
         with self.clock.lock:
             found = {each.revision.stack for each in self._containers.values()}
             found |= {stack_of(record) for record in self.store.list()}
-            return tuple(sorted(found - {""}))
+            return tuple(sorted(filter(is_stack_name, found)))
+
+    def unreadable(self, stack: str | None) -> tuple[Unreadable, ...]:
+        """Only records: nobody else makes containers here."""
+        return tuple(
+            Unreadable(kind="volume", name=each.name, stack="", why="it names no stack")
+            for each in self.store.list()
+            if stack is None and not is_stack_name(stack_of(each))
+        )
+
+    def remains(self) -> tuple[Remain, ...]:
+        return ()
+
+    def discard(self, what: Unreadable) -> None:
+        """There is never one."""
 
     def projects(self) -> tuple[str, ...]:
         """Nothing but stacks runs here."""

@@ -15,6 +15,7 @@ from rollout.engine.docker.observe import (
     parse_time,
     signal_number,
     task_of,
+    unreadable,
 )
 from rollout.model.canonical import canonical, task_digest
 from rollout.model.state import ContainerStatus, Health
@@ -35,6 +36,8 @@ def _row(**fields: Any) -> Json:
         "com.docker.compose.service": "web",
         "com.docker.compose.container-number": "2",
         "com.docker.compose.oneoff": "False",
+        "rollout.stack": "st",
+        "rollout.service": "web",
         "rollout.slot": "2",
         "rollout.revision": "7",
         "rollout.task": "t1",
@@ -148,12 +151,59 @@ def test_a_container_that_compose_made() -> None:
 
 def test_a_label_that_cannot_be_read() -> None:
     """A definition of a future version, or a broken one, is no reason to see nothing."""
+    for spec in ('{"name":1}', "[" * 100_000, "", "\ud800"):
+        row = _row()
+        row["Labels"] = {**row["Labels"], "rollout.spec": spec}
+
+        task = _task(row)
+
+        assert unreadable(row) == ""
+        assert (task.digest, task.slot, task.revision) == ("", 2, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rollout.slot", "abc"),
+        ("rollout.slot", "0"),
+        ("rollout.slot", "-1"),
+        ("rollout.slot", "1" + "0" * 9),
+        ("rollout.slot", "9" * 5000),
+        ("rollout.slot", "\u0663"),
+        ("rollout.slot", None),
+        ("rollout.revision", "1" + "0" * 30),
+        ("rollout.revision", ""),
+        ("rollout.revision", None),
+        ("rollout.task", "../x"),
+        ("rollout.task", "a" * 200),
+        ("rollout.task", None),
+        ("rollout.stack", "other"),
+        ("rollout.stack", None),
+        ("rollout.service", "\x1b[31mweb"),
+        ("rollout.service", None),
+        ("com.docker.compose.service", None),
+        ("com.docker.compose.service", "w/b"),
+        ("com.docker.compose.service", "\x1b]0;x"),
+    ],
+)
+def test_labels_of_ours_that_cannot_be_are_those_of_no_task(name: str, value: str | None) -> None:
+    """Each is named, short, and none costs more than a look."""
     row = _row()
-    row["Labels"] = {**row["Labels"], "rollout.spec": '{"name":1}', "rollout.slot": "x"}
+    row["Labels"] = {k: v for k, v in {**row["Labels"], name: value}.items() if v is not None}
 
-    task = _task(row)
+    why = unreadable(row)
 
-    assert (task.digest, task.slot) == ("", 1)
+    assert name in why or name.replace("rollout.", "com.docker.compose.") in why
+    assert why.isprintable()
+    assert len(why) < 300
+
+
+def test_a_container_of_compose_bears_none_of_our_labels() -> None:
+    row = _row()
+    row["Labels"] = {k: v for k, v in row["Labels"].items() if not k.startswith("rollout.")}
+
+    assert unreadable(row) == ""
+    assert is_task(row)
 
 
 @pytest.mark.parametrize(
