@@ -6,6 +6,7 @@ port.  Then each service whose definition changed gets a revision, and the stack
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -26,7 +27,7 @@ from rollout.cli.settings import Settings
 from rollout.cli.wiring import open_session
 from rollout.controller.remove import begin_removal
 from rollout.controller.session import Look, Session
-from rollout.errors import UsageError
+from rollout.errors import RolloutError, UsageError
 from rollout.model.dependencies import dependencies_first
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
@@ -174,5 +175,8 @@ def _notices(
 
 def _others(session: Session) -> dict[str, set[str]]:
     """Every other stack, and what Compose runs here, with its services."""
-    names = {*session.engine.stacks(), *session.engine.projects()}
-    return {name: {task.service for task in session.engine.observe(name)} for name in names}
+    found: dict[str, set[str]] = {}
+    for name in {*session.engine.stacks(), *session.engine.projects()}:
+        with contextlib.suppress(RolloutError):  # others' trouble is not ours
+            found[name] = {task.service for task in session.engine.observe(name)}
+    return found

@@ -17,7 +17,7 @@ from rollout.controller.look import look
 from rollout.controller.session import Session
 from rollout.errors import NotFoundError
 from rollout.model.labels import full_name
-from rollout.model.status import ServiceStatus
+from rollout.model.status import GIVES_UP, ServiceStatus
 from rollout.views.document import document
 from rollout.views.services import in_order
 from rollout.views.status import (
@@ -77,7 +77,8 @@ def command(settings: Settings, /, target: str, wait: bool, output: str, **value
 def needs_somebody(status: ServiceStatus) -> bool:
     if status.at_rest:
         return not went_well(status) or bool(status.restarting)
-    return bool(status.failures or status.because or struggles(status))
+    # What is given up in the end may be stuck, known or not.
+    return bool(status.failures or status.then == GIVES_UP or struggles(status))
 
 
 def explain_all(session: Session, found: Iterable[ServiceStatus]) -> None:

@@ -12,7 +12,7 @@ from rollout.decide.update import next_batch
 from rollout.decide.verdict import completion_message
 from rollout.decide.view import View
 from rollout.model.state import Cause, ContainerStatus, Health, MarkKind, TaskState, UpdateState
-from rollout.model.status import ServiceStatus, SlotStatus, name_slots
+from rollout.model.status import GIVES_UP, ServiceStatus, SlotStatus, name_slots
 from rollout.model.task import Task, describe_restarts, state_of
 
 
@@ -110,7 +110,7 @@ def _waiting(view: View) -> _Wait:
                 f"{service}.{unready[0].number} to be ready",
                 _ready_deadline(view, unready[0]),
                 attempt.error if attempt else "",
-                "fails",
+                GIVES_UP,
             )
         # For whoever follows, as long as old tasks take to stop.
         names = name_slots(service, [slot.number for slot in batch])
@@ -127,7 +127,7 @@ def _waiting_to_run(view: View, starting: Sequence[Slot]) -> _Wait:
     ends = [deadline_of(task, view.run) for task in tasks]
     because = next((why for task in tasks if (why := _not_running_because(task))), "")
     until = min((end for end in ends if end is not None), default=None)
-    return _Wait(f"{names} {what}", until, because, "fails")
+    return _Wait(f"{names} {what}", until, because, GIVES_UP)
 
 
 def _not_running_because(task: Task) -> str:

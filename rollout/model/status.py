@@ -10,6 +10,9 @@ from rollout.model.revision import Revision
 from rollout.model.state import MarkKind, TaskState, UpdateState
 from rollout.model.task import Task
 
+GIVES_UP = "fails"
+"""What becomes of a wait that is over at its deadline."""
+
 
 class Failure(Struct, frozen=True, kw_only=True):
     """One slot's failure in this update: the task, what happened, and how long after what."""
@@ -66,7 +69,7 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     because: str = ""
     """What is known of why it is not there yet: `last probe: connection refused`."""
     then: str = ""
-    """What happens when `until` has come: `fails`."""
+    """What happens when `until` has come: GIVES_UP, or `killed`."""
     restarting: tuple[int, ...] = ()
     """Slots whose task Docker brings back, or has brought back lately."""
     failures: tuple[Failure, ...] = ()

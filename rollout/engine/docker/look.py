@@ -36,7 +36,7 @@ from rollout.model.task import Task
 _TRUST_S = 30.0
 _TRUST_STARTING_S = 2.0
 _SAME_END_S = 0.9
-"""How far the event of an end may be from the time that the container has of it."""
+"""How much earlier than the time that the container has of its end the event of it may be."""
 _PARALLEL = 8
 
 
@@ -172,15 +172,17 @@ class Look:
             return task
         with self._lock:
             known = self._exits.get(task.container_id)
-        if known is None or abs(known[0] - ended_at) > _SAME_END_S:
-            known = (ended_at, self._asked_exit(task.container_id, ended_at))
+        if known is None or known[0] < ended_at - _SAME_END_S:
+            until = max(task.started_at or ended_at, ended_at)
+            known = (until, self._asked_exit(task.container_id, ended_at, until))
             with self._lock:
                 self._exits[task.container_id] = known
         return replace(task, last_exit=known[1])
 
-    def _asked_exit(self, container: str, ended_at: float) -> int | None:
+    def _asked_exit(self, container: str, ended_at: float, until: float) -> int | None:
+        """Between an end and the start that came after it."""
         filters = {"type": ["container"], "event": ["die"], "container": [container]}
-        since, until = ended_at - _SAME_END_S, ended_at + _SAME_END_S
+        since = ended_at - _SAME_END_S
         try:
             events = list(self._api.events(filters, since=since, until=until))
         except EngineError:
