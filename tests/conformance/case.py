@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from tests.conformance.facts import POLL_S, Cadence, Facts, facts_of
+from rollout.decide.batch import PROOF_S
+from tests.conformance.facts import Facts, facts_of, history_of
 from tests.conformance.recording import (
     Create,
     Kill,
@@ -16,31 +17,37 @@ from tests.conformance.recording import (
     TaskRow,
     Update,
 )
-from tests.conformance.trace import Trace, trace_of
+from tests.conformance.rounds import POLL_S, Cadence, Round, rounds_of
+from tests.conformance.times import Terms, Times, times_of
+from tests.conformance.trace import Life, Trace, trace_of
 
 SERVICE = "web"
 DEADLINE_S = 5.0
 """Instead of ten minutes, where Swarm would wait for ever or a task cannot be made ready."""
 _S = 1e9
 _DEFAULT_MONITOR_S = 5.0
+_DEFAULT_GRACE_NS = 10e9
+_DEFAULT_RESTART_NS = 5e9
 
 
 class Case:
     """A recording, what Swarm made of it, and what is asked of us."""
 
-    def __init__(self, recording: Recording) -> None:
+    def __init__(self, recording: Recording, trace: Trace | None = None) -> None:
+        """`trace`: instead of the one that the recording shows."""
         self.recording = recording
         self.steps = recording.steps
-        self.trace = trace_of(recording)
+        self.trace = trace_of(recording) if trace is None else trace
         self.definitions = tuple(_definitions(recording))
         self.commands = tuple(step for step in self.steps if isinstance(step, Update | Rollback))
-        self.paces = tuple(self._paces(self.trace))
+        self.paces = tuple(self.paces_of(self.trace))
         self.asked_for = {
             asking.at: spec
             for asking, spec in zip(self.trace.asked[1:], self.definitions, strict=False)
             if not asking.refusal
         }
         """Definitions by the time of the command."""
+        self.terms = self.terms_of(self.trace)
         self.facts = self.facts_of(self.trace, succeeds=_succeeds(self.trace))
 
     @property
@@ -117,9 +124,56 @@ class Case:
         return tuple(step.image for step in self.steps if isinstance(step, Kill))
 
     def facts_of(self, trace: Trace, *, succeeds: bool | None) -> Facts:
-        return facts_of(trace, list(self._paces(trace)), succeeds=succeeds)
+        paces = list(self.paces_of(trace))
+        return facts_of(trace, paces, self.terms_of(trace), succeeds=succeeds)
 
-    def _paces(self, trace: Trace) -> Iterator[tuple[float, Cadence]]:
+    @property
+    def rounds(self) -> tuple[Round, ...]:
+        """Of Swarm."""
+        return tuple(rounds_of(self.trace, self.paces))
+
+    def times_of(self, rounds: Sequence[Round], trace: Trace | None = None) -> Times:
+        """Of Swarm, as if these rounds, or this trace, had been all."""
+        return times_of(self.trace if trace is None else trace, rounds, self.terms)
+
+    def history_of(self, lives: list[Life]) -> tuple[str, ...]:
+        """Of one of Swarm's slots."""
+        return history_of(lives, self.trace.until, self.terms)
+
+    def has_healthcheck(self, image: str) -> bool:
+        return any(
+            "Healthcheck" in spec["TaskTemplate"]["ContainerSpec"]
+            for spec in (self.first, *self.definitions)
+            if _image(spec) == image
+        )
+
+    def proof_s(self, image: str) -> float:
+        """How long a task of ours runs beside its predecessor before it takes its place."""
+        return 0.0 if self.has_healthcheck(image) else PROOF_S
+
+    def terms_of(self, trace: Trace) -> Terms:
+        specs = (self.first, *self.definitions)
+        tasks = {_image(spec): spec["TaskTemplate"] for spec in reversed(specs)}
+        return Terms(
+            grace_s={
+                image: task["ContainerSpec"].get("StopGracePeriod", _DEFAULT_GRACE_NS) / _S
+                for image, task in tasks.items()
+            },
+            restart_s={
+                image: task.get("RestartPolicy", {}).get("Delay", _DEFAULT_RESTART_NS) / _S
+                for image, task in tasks.items()
+            },
+            killed=self.killed,
+            lowered=tuple(
+                asking.at
+                for before, spec, asking in zip(
+                    specs, self.definitions, trace.asked[1:], strict=False
+                )
+                if not asking.refusal and _replicas(spec) < _replicas(before)
+            ),
+        )
+
+    def paces_of(self, trace: Trace) -> Iterator[tuple[float, Cadence]]:
         """When something began to be replaced, and at which pace: after each accepted command, and
         after each automatic rollback."""
         before = self.first
@@ -136,6 +190,16 @@ class Case:
                 if by_itself and asking.at < shown.at <= until:
                     yield shown.at, cadence_of(before, "RollbackConfig")
             before = spec
+
+
+def _image(spec: Spec) -> str:
+    image: str = spec["TaskTemplate"]["ContainerSpec"]["Image"]
+    return image
+
+
+def _replicas(spec: Spec) -> int:
+    count: int = spec["Mode"].get("Replicated", {}).get("Replicas", 1)
+    return count
 
 
 def cadence_of(spec: Spec, what: str) -> Cadence:

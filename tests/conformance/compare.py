@@ -8,9 +8,9 @@ from msgspec import Struct
 
 from tests.conformance.case import Case
 from tests.conformance.departures import Rule, expected
-from tests.conformance.facts import TOLERANCE_S, Facts
-
-Times = dict[str, tuple[float, ...]]
+from tests.conformance.facts import Facts
+from tests.conformance.rounds import TOLERANCE_S
+from tests.conformance.times import RANGES, Times
 
 
 class Verdict(Struct, frozen=True, kw_only=True):
@@ -39,6 +39,12 @@ def verdict(case: Case, ours: Facts, slack_s: float = 0.0) -> Verdict:
     )
 
 
+def differences(wanted: Facts, ours: Facts) -> Iterator[str]:
+    """A line each."""
+    yield from _differences(wanted, ours)
+    yield from _late(wanted.seconds, ours.seconds, TOLERANCE_S)
+
+
 def _differences(wanted: Facts, ours: Facts) -> Iterator[str]:
     for name in Facts.__struct_fields__:
         theirs, mine = getattr(wanted, name), getattr(ours, name)
@@ -47,13 +53,22 @@ def _differences(wanted: Facts, ours: Facts) -> Iterator[str]:
 
 
 def _late(wanted: Times, ours: Times, tolerance_s: float) -> Iterator[str]:
-    for name, seconds in wanted.items():
-        mine = ours.get(name, ())
-        close = len(seconds) == len(mine) and all(
-            abs(one - other) <= tolerance_s for one, other in zip(seconds, mine, strict=True)
-        )
+    for name in sorted(wanted.keys() | ours.keys()):
+        theirs, mine = wanted.get(name, ()), ours.get(name, ())
+        if name in RANGES:
+            close = _within(theirs or wanted.get("restart", ()), mine, tolerance_s)
+        else:
+            close = len(theirs) == len(mine) and all(
+                abs(one - other) <= tolerance_s for one, other in zip(theirs, mine, strict=True)
+            )
         if not close:
-            yield f"{name}: expected {seconds} s, was {mine} s"
+            yield f"{name}: expected {theirs} s, was {mine} s"
+
+
+def _within(theirs: tuple[float, ...], mine: tuple[float, ...], tolerance_s: float) -> bool:
+    return not mine or bool(
+        theirs and min(theirs) - tolerance_s <= mine[0] and mine[-1] <= max(theirs) + tolerance_s
+    )
 
 
 def failed(case: Case, why: str) -> Verdict:

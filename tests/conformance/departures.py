@@ -69,6 +69,7 @@ RULES = (
         swarm="picks slots at random",
         rollout="down and unhealthy ones first, then ascending",
         why="replacing those costs no availability",
+        expect=expectations.in_order,
     ),
     Rule(
         swarm="sees no failure while it waits for a slot: late behind a slow sibling, or never",
@@ -116,6 +117,13 @@ RULES = (
         swarm="a rollback that only adds tasks is completed before they run",
         rollout="when they run and were watched for `monitor`",
         why="completed means that it runs",
+        expect=expectations.watched_too,
+    ),
+    Rule(
+        swarm="a rollback that finds every old task running is watched for `monitor`",
+        rollout="is completed at once",
+        why="nothing was replaced",
+        expect=expectations.nothing_to_watch,
     ),
     Rule(
         swarm="a no-op deploy or a resume loses the rollback target",
@@ -165,8 +173,8 @@ RULES = (
     ),
     Rule(
         swarm="restarts after `delay`, always",
-        rollout="until it was watched for its `monitor`; then Docker's own policy does: at once, "
-        "then slower",
+        rollout="as long as an update or `rollout controller` watches, and once after an update; "
+        "then Docker's own policy does: at once, then slower",
         why="it holds where nothing of ours runs",
         expect=failures.docker_restarts,
     ),

@@ -9,9 +9,18 @@ from itertools import pairwise
 
 from msgspec.structs import replace
 
-from tests.conformance.case import Case, cadence_of, compose_of, forced
-from tests.conformance.facts import Facts, State, rounds_of, waited_first
+from tests.conformance.case import DEADLINE_S, Case, cadence_of, compose_of, forced
+from tests.conformance.facts import A_SLOT, IN_ORDER, TOO_LATE, Facts, State
 from tests.conformance.recording import Rollback, Spec, Update
+from tests.conformance.rounds import TOLERANCE_S, Round, begin_of
+from tests.conformance.times import (
+    GIVEN_UP,
+    Times,
+    exchanged,
+    merged,
+    of_a_rollback,
+    waited_first,
+)
 from tests.conformance.trace import Life
 
 _STOP_LIMIT_S = 59.0
@@ -27,6 +36,9 @@ NOTHING = Facts(
     failed=0,
     fewest=None,
     together=0,
+    order=(),
+    away=(),
+    blamed=(),
     refused=1,
     previous=None,
     succeeds=None,
@@ -55,6 +67,10 @@ def _port_is_needed_twice(spec: Spec) -> bool:
     return "start-first" in orders and any(port.get("PublishedPort") for port in ports)
 
 
+def in_order(case: Case, facts: Facts) -> Facts:
+    return replace(facts, order=(IN_ORDER,) * len(facts.order))
+
+
 # -- an update ends
 
 
@@ -68,8 +84,13 @@ def ready_before_stop(case: Case, facts: Facts) -> Facts:
         for image, state, message in facts.states
     )
     succeeds = facts.succeeds
+    seconds: Times = {"added": facts.seconds["added"]}
     if kept == len(slots) and states[-1][1] == "completed":
         states, succeeds = (*states[:-1], (states[-1][0], "paused", KEPT)), False
+        seconds["end"] = (DEADLINE_S + case.cadence().watched_s,)
+    else:
+        seconds[GIVEN_UP] = (DEADLINE_S,)
+        seconds |= {"end": (0.0,)} if states[-1][1] == "rollback_completed" else {}
     return replace(
         facts,
         states=states,
@@ -78,7 +99,8 @@ def ready_before_stop(case: Case, facts: Facts) -> Facts:
         untouched=kept,
         failed=0,
         fewest=len(slots),
-        seconds={},
+        blamed=(A_SLOT,) * len(facts.blamed),
+        seconds=seconds,
     )
 
 
@@ -95,7 +117,13 @@ def deadline(case: Case, facts: Facts) -> Facts:
     if case.cadence().action == "rollback":
         return _given_up(case, facts, image)
     paused: State = (image, "paused", f"update paused {EARLY} ID")
-    return replace(facts, states=(*facts.states, paused), succeeds=False)
+    return replace(
+        facts,
+        states=(*facts.states, paused),
+        blamed=(*facts.blamed, TOO_LATE),
+        succeeds=False,
+        seconds=merged(facts.seconds, {GIVEN_UP: (DEADLINE_S,)}),
+    )
 
 
 def _given_up(case: Case, facts: Facts, image: str) -> Facts:
@@ -117,9 +145,14 @@ def _given_up(case: Case, facts: Facts, image: str) -> Facts:
         ),
         slots=tuple(sorted(slots)),
         together=max(facts.together, min(cadence.parallelism or len(hung), len(hung))),
+        blamed=(*facts.blamed, TOO_LATE),
         previous=None,
         succeeds=False,
-        seconds={},
+        seconds=merged(
+            facts.seconds,
+            {GIVEN_UP: (DEADLINE_S,)},
+            of_a_rollback(cadence, up=len(hung), down=0, proof_s=case.proof_s(first)),
+        ),
     )
 
 
@@ -128,14 +161,20 @@ def sixty_seconds(case: Case, facts: Facts) -> Facts:
     if not any(_started_all_the_same(lives) for lives in case.trace.slots.values()):
         return facts
     slots = tuple(tuple(each.removeprefix("+ ") for each in told) for told in facts.slots)
-    return replace(facts, slots=tuple(sorted(slots)), fewest=_one_less(facts.fewest))
+    early = [(at, 0.0) for at in facts.seconds["taken"] if at < 0.0]
+    return replace(
+        facts,
+        slots=tuple(sorted(slots)),
+        fewest=_one_less(facts.fewest),
+        seconds=exchanged(facts.seconds, "taken", *early),
+    )
 
 
 def _started_all_the_same(lives: list[Life]) -> bool:
     return any(
         before.asked_at is not None
         and (before.ended_at is None or before.ended_at > (after.started_at or 0.0))
-        and (after.started_at or 0.0) - before.asked_at >= _STOP_LIMIT_S
+        and _STOP_LIMIT_S <= (after.started_at or 0.0) - before.asked_at <= _STOP_LIMIT_S + 3.0
         for before, after in pairwise(lives)
     )
 
@@ -176,10 +215,12 @@ def no_change_no_revision(case: Case, facts: Facts) -> Facts:
         slots=tuple(
             (*told[:-1], f"{last[0]} shutdown", f"{image} running") for told in facts.slots
         ),
-        seconds={
-            "first": (*facts.seconds["first"], 0.0),
-            "end": (*facts.seconds["end"], 5.0),
-        },
+        seconds=merged(
+            case.times_of(case.rounds[:-1]),
+            of_a_rollback(
+                case.rounds[-1].cadence, up=len(facts.slots), down=0, proof_s=case.proof_s(image)
+            ),
+        ),
     )
 
 
@@ -208,27 +249,54 @@ def goes_on(case: Case, facts: Facts) -> Facts:
     before = case.first
     through_at: float | None = None
     waits = []
-    for each in rounds_of(case.trace, case.paces):
+    for each in case.rounds:
         spec = case.asked_for.get(each.asked_at)
         same = spec is not None and spec["TaskTemplate"] == before["TaskTemplate"]
-        if same and each.changes and through_at is not None:
-            waits.append(max(through_at + each.cadence.delay_s - each.asked_at, 0.0))
-        elif each.changes:
-            waits.append(waited_first(each))
+        if each.changes:
+            for waited_s in waited_first(each):
+                if same and through_at is not None and waited_s <= TOLERANCE_S:
+                    ours_s = max(through_at + each.cadence.delay_s - each.asked_at, 0.0)
+                    waits.append((waited_s, max(ours_s, waited_s)))
         through = [change.through_at for change in each.changes if change.through_at is not None]
         through_at = max(through) if each.cut_short and through else None
         before = spec or before
-    first = tuple(sorted(round(at, 2) for at in waits))
-    if (
-        "first" not in facts.seconds
-        or len(first) != len(facts.seconds["first"])
-        or all(
-            abs(ours - theirs) <= 0.5
-            for ours, theirs in zip(first, facts.seconds["first"], strict=True)
-        )
-    ):
+    longer = [(theirs, ours) for theirs, ours in waits if ours - theirs > TOLERANCE_S]
+    return replace(facts, seconds=exchanged(facts.seconds, "first", *longer)) if longer else facts
+
+
+def watched_too(case: Case, facts: Facts) -> Facts:
+    """Swarm calls a rollback that has only tasks to add completed at once."""
+    at_once = [
+        each
+        for each in case.rounds
+        if not each.changes
+        and each.over_at is not None
+        and each.over_at - each.asked_at <= TOLERANCE_S
+        and any(each.asked_at <= begin_of(life) for life in case.trace.lives)
+        and _is_rollback(case, each)
+    ]
+    pairs = [((each.over_at or 0.0) - each.asked_at, each.cadence.monitor_s) for each in at_once]
+    return replace(facts, seconds=exchanged(facts.seconds, "end", *pairs)) if pairs else facts
+
+
+def nothing_to_watch(case: Case, facts: Facts) -> Facts:
+    """Swarm watches a rollback in which no task was replaced as it does any other."""
+    if case.cannot_be_ready:
         return facts
-    return replace(facts, seconds={**facts.seconds, "first": first})
+    pairs = [
+        (watched_s, 0.0)
+        for each in case.rounds
+        if not each.changes and each.over_at is not None and _is_rollback(case, each)
+        if abs((watched_s := each.over_at - each.asked_at) - each.cadence.watched_s) <= TOLERANCE_S
+    ]
+    return replace(facts, seconds=exchanged(facts.seconds, "end", *pairs)) if pairs else facts
+
+
+def _is_rollback(case: Case, each: Round) -> bool:
+    return any(
+        shown.at == each.over_at and shown.state == "rollback_completed"
+        for shown in case.trace.shown
+    )
 
 
 def to_the_last_completed(case: Case, facts: Facts) -> Facts:
@@ -245,7 +313,8 @@ def to_the_last_completed(case: Case, facts: Facts) -> Facts:
         return facts
     slots = tuple(sorted(_back_to(good, begun, told) for told in facts.slots))
     kept = sum(1 for told in slots if len(told) == 1)
-    left = {name: facts.seconds[name] for name in ("acted",) if name in facts.seconds}
+    gone_back = [told for told in slots if len(told) > 1]
+    down = sum(1 for told in gone_back if " shutdown" not in told[-2])
     return replace(
         facts,
         states=(*before, *((good, state, message) for _, state, message in after)),
@@ -253,7 +322,16 @@ def to_the_last_completed(case: Case, facts: Facts) -> Facts:
         untouched=kept,
         fewest=kept,
         together=len(slots) - kept,
-        seconds=left,
+        order=facts.order if len(gone_back) > 1 else (),
+        seconds=merged(
+            case.times_of(case.rounds[:-1]),
+            of_a_rollback(
+                case.rounds[-1].cadence,
+                up=len(gone_back) - down,
+                down=down,
+                proof_s=case.proof_s(good),
+            ),
+        ),
     )
 
 
@@ -327,7 +405,10 @@ def _refused_half_way(case: Case, facts: Facts, at: float) -> Facts:
         for life in case.trace.lives
         if life.image == bad and life.started_at is not None and life.started_at < at
     }
-    beside = "+ " if cadence_of(case.first, "RollbackConfig").start_first else ""
+    cadence = cadence_of(case.first, "RollbackConfig")
+    beside = "+ " if cadence.start_first else ""
+    since = max(each.asked_at for each in case.rounds if each.asked_at < at)
+    times = of_a_rollback(cadence, up=len(reached), down=0, proof_s=case.proof_s(first))
     back = (f"{first} shutdown", f"{bad} shutdown", f"{beside}{first} running")
     untouched = len(facts.slots) - len(reached)
     return replace(
@@ -338,7 +419,9 @@ def _refused_half_way(case: Case, facts: Facts, at: float) -> Facts:
         together=len(reached),
         refused=facts.refused + 1,
         previous=None,
-        seconds={},
+        seconds=merged(
+            case.times_of([each for each in case.rounds if each.asked_at < since]), times
+        ),
     )
 
 

@@ -1,40 +1,45 @@
 """What is compared: a trace boiled down to what neither chance nor the machine decides.
 
-Which slot comes first is chance in Swarm, so slots are a multiset of histories.  How long a stop or
-a start takes is the machine's; that the next slot comes `delay` after one was through is not.
+Which slot comes first is chance in Swarm, so slots are a multiset of histories.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
+from tests.conformance.rounds import (
+    POLL_S,
+    TASK_ID,
+    TOLERANCE_S,
+    Change,
+    Paces,
+    Round,
+    begin_of,
+    named_in,
+    rounds_of,
+    scaled_away,
+)
+from tests.conformance.times import Terms, failed_in, times_of
 from tests.conformance.trace import Life, Shown, Trace
 
-TOLERANCE_S = 0.5
 AGAIN = ", again"
-POLL_S = 0.1
-"""What is seen in one look may have happened in either order."""
+THEN_WELL = ", then well"
+STEADY_S = 2.0
+"""So much longer than any before it a task has to live to be called well, and so much longer than
+its delay a restart has to be missing to be called missing."""
+NEWEST = "the newest failure"
+TOO_LATE = "one that does not run"
+IN_ORDER = "down, unwell, then ascending"
+A_SLOT = "a slot"
+"""Nothing could be made for it, so that there is no task to name."""
 
-_TASK_ID = re.compile(r"\btask [a-z0-9]{25}\b")
 _SLOTS = re.compile(r"\b[\w-]+\.\d+(, [\w-]+\.\d+)*")
 
 State = tuple[str, str | None, str]
 """Image, state, message."""
-
-
-class Cadence(Struct, frozen=True, kw_only=True):
-    """What the definition in force says about pace; `parallelism` 0 is all."""
-
-    parallelism: int
-    delay_s: float
-    monitor_s: float
-    ratio: float
-    action: str
-    start_first: bool
 
 
 class Facts(Struct, frozen=True, kw_only=True):
@@ -50,6 +55,12 @@ class Facts(Struct, frozen=True, kw_only=True):
     """The fewest slots that served since the first change; None where crashes meet by chance."""
     together: int
     """The most slots that were being replaced at the same moment."""
+    order: tuple[str, ...]
+    """In which each round took the slots."""
+    away: tuple[tuple[int, ...], ...]
+    """The slots that each command to have fewer took away."""
+    blamed: tuple[str, ...]
+    """What is named by each message that tells of a failure."""
     refused: int
     """Commands that were."""
     previous: str | None
@@ -59,29 +70,33 @@ class Facts(Struct, frozen=True, kw_only=True):
     """Measured times by name, ascending."""
 
 
-Paces = Sequence[tuple[float, Cadence]]
-"""When something began to be replaced, and at which pace."""
-
-
-def facts_of(trace: Trace, paces: Paces, *, succeeds: bool | None) -> Facts:
+def facts_of(trace: Trace, paces: Paces, terms: Terms, *, succeeds: bool | None) -> Facts:
     slots = trace.slots
     rounds = tuple(rounds_of(trace, paces))
     begun_at = paces[0][0] if paces else trace.until
+    histories = [history_of(lives, trace.until, terms) for lives in slots.values()]
+    crashes = any(_is_repeated(told) for history in histories for told in history)
     return Facts(
         states=_states(trace.shown),
-        slots=tuple(sorted(history_of(lives) for lives in slots.values())),
+        slots=tuple(sorted(histories)),
         untouched=sum(
             1
             for lives in slots.values()
-            if len(lives) == 1 and not lives[0].end and _start(lives[0]) < begun_at
+            if len(lives) == 1 and not lives[0].end and begin_of(lives[0]) < begun_at
         ),
         failed=sum(1 for lives in slots.values() if any(life.is_failure for life in lives)),
-        fewest=_fewest(trace, begun_at) if paces else None,
+        fewest=_fewest(trace, begun_at) if paces and not crashes else None,
         together=max((_together(each) for each in rounds), default=0),
+        order=tuple(_order(each) for each in rounds if len(each.changes) > 1),
+        away=tuple(
+            tuple(sorted(life.slot for life in lives))
+            for _, lives in scaled_away(trace, terms.lowered)
+        ),
+        blamed=tuple(_blamed(trace, rounds)),
         refused=sum(1 for each in trace.asked if each.refusal),
         previous=trace.previous,
         succeeds=succeeds,
-        seconds={name: times for name, times in _seconds(trace, rounds).items() if times},
+        seconds=times_of(trace, rounds, terms),
     )
 
 
@@ -105,31 +120,53 @@ def _states(shown: Iterable[Shown]) -> tuple[State, ...]:
 
 
 def _plain(message: str) -> str:
-    return _SLOTS.sub("SLOT", _TASK_ID.sub("task ID", message))
+    return _SLOTS.sub("SLOT", TASK_ID.sub("task ID", message))
 
 
-def history_of(lives: list[Life]) -> tuple[str, ...]:
+def history_of(lives: list[Life], until: float, terms: Terms) -> tuple[str, ...]:
     """`v1 shutdown`, `v2 failed (3), again`: one after the other; `+` where the one before was up
-    still."""
+    still.  `, 3 times` where it was not tried again after that, `, then well` where it lived on."""
     told: list[str] = []
     before: Life | None = None
+    alike: list[Life] = []
     for life in lives:
         beside = before is not None and (
-            before.ended_at is None or _start(life) < before.ended_at - 0.001
+            before.ended_at is None or begin_of(life) < before.ended_at - 0.001
         )
         fate = f"{'+ ' if beside else ''}{life.image} {_fate(life)}"
         bare = fate.removeprefix("+ ")
         last = told[-1].removeprefix("+ ").removesuffix(AGAIN) if told else ""
         if before is not None and before.is_failure and before.image == life.image:
+            alike.append(life)
             if bare == last or not life.end:
                 told[-1] = told[-1].removesuffix(AGAIN) + AGAIN
             else:
                 told.append(bare)
         else:
+            alike = [life]
             told.append(fate)
         stays = beside and not life.is_failure and life.running_at is None
         before = before if stays else life
+    if told and told[-1].endswith(AGAIN):
+        told[-1] = told[-1].removesuffix(AGAIN) + _in_the_end(alike, until, terms)
     return tuple(told)
+
+
+def _is_repeated(told: str) -> bool:
+    return told.endswith((AGAIN, THEN_WELL, " times"))
+
+
+def _in_the_end(alike: list[Life], until: float, terms: Terms) -> str:
+    """Of one that was tried again: whether that goes on."""
+    last = alike[-1]
+    if not last.end:
+        by_itself = [life for life in alike[:-1] if life.image not in terms.killed]
+        longest_s = max(((life.ended_at or 0.0) - begin_of(life) for life in by_itself), default=0)
+        lives_on = last.sick_at is None and until - begin_of(last) > longest_s + STEADY_S
+        return THEN_WELL if lives_on else AGAIN
+    waited_s = until - (last.ended_at or until)
+    gave_up = waited_s > terms.restart_s.get(last.image, 0.0) + STEADY_S
+    return f", {len(alike)} times" if gave_up else AGAIN
 
 
 def _fate(life: Life) -> str:
@@ -141,89 +178,69 @@ def _fate(life: Life) -> str:
     return f"{life.end}{code}{early}"
 
 
-def _start(life: Life) -> float:
-    return life.started_at if life.started_at is not None else life.ended_at or 0.0
+# -- who is to blame
 
 
-# -- rounds: what one command, or an automatic rollback, had replaced
+def _blamed(trace: Trace, rounds: tuple[Round, ...]) -> Iterator[str]:
+    """A recording keeps no ids; Swarm names the task whose failure is one too many, the newest."""
+    known = any(life.task for life in trace.lives)
+    failures = failed_in(rounds)
+    for shown in trace.shown:
+        if "due to failure" not in shown.message:
+            continue
+        named = named_in(shown.message)
+        if not named:
+            yield A_SLOT
+        elif not known:
+            yield NEWEST
+        else:
+            yield _what_is_named(named, trace, failures, shown.at + POLL_S)
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """One slot's replacement."""
-
-    ready_at: float | None
-    begun_at: float
-    through_at: float | None
-    """When the new task ran, or had failed."""
-    ran_at: float | None
-    failed_at: float | None
-
-
-class Round(Struct, frozen=True, kw_only=True):
-    asked_at: float
-    cadence: Cadence
-    changes: tuple[Change, ...]
-    over_at: float | None
-    """When it was completed; None where it was not."""
-    cut_short: bool
-    """Another command came while it was under way."""
+def _what_is_named(named: str, trace: Trace, failures: tuple[Life, ...], at: float) -> str:
+    """Of those that failed at about the same moment any may have been seen last."""
+    before = [life for life in failures if (life.failed_at or 0.0) <= at]
+    newest = max((life.failed_at or 0.0 for life in before), default=0.0)
+    alike_s = newest - TOLERANCE_S
+    if any(life.task == named and (life.failed_at or 0.0) >= alike_s for life in before):
+        return NEWEST
+    if any(life.task == named for life in before):
+        return "one that failed before"
+    if any(life.task == named and not life.up_at(at) for life in trace.lives):
+        return TOO_LATE
+    return "none that failed"
 
 
-def rounds_of(trace: Trace, paces: Paces) -> Iterator[Round]:
-    for number, (asked_at, cadence) in enumerate(paces):
-        after = paces[number + 1][0] if number + 1 < len(paces) else trace.until
-        end = next(
-            (
-                each
-                for each in trace.shown
-                if asked_at < each.at <= after and each.state not in _UNDER_WAY
-            ),
-            None,
-        )
-        limit = end.at if end else after
-        changes = [
-            change
-            for lives in trace.slots.values()
-            if (change := _change(lives, asked_at, limit)) is not None
-        ]
-        done = end is not None and end.state in ("completed", "rollback_completed")
-        yield Round(
-            asked_at=asked_at,
-            cadence=cadence,
-            changes=tuple(sorted(changes, key=lambda each: each.begun_at)),
-            over_at=end.at if done and end else None,
-            cut_short=end is None,
-        )
+# -- which first, and how many at once
 
 
-_UNDER_WAY = (None, "updating", "rollback_started")
+def _order(each: Round) -> str:
+    """Those of a batch are begun at about the same time, in any order."""
+    waited = [
+        (change, later)
+        for change in each.changes
+        for later in each.changes
+        if later.begun_at - change.begun_at > TOLERANCE_S
+    ]
+    if all(_urgency(one, each) < _urgency(other, each) for one, other in waited):
+        return IN_ORDER
+    return " ".join(str(change.new.slot) for change in each.changes)
+
+
+def _urgency(change: Change, each: Round) -> tuple[int, int]:
+    """Down, then not well, then ascending."""
+    down = change.old.ended_at is not None and change.old.ended_at <= each.asked_at
+    rank = 0 if down else 2 if change.old.up_at(each.asked_at) else 1
+    return rank, change.new.slot
+
+
 _APART_S = 2.0
 """Under start-first a task may be through as soon as it is begun, so those of a batch follow one
 another at once; a further batch comes after the delay."""
 
 
-def _change(lives: list[Life], asked_at: float, limit: float) -> Change | None:
-    old = [life for life in lives if _start(life) < asked_at]
-    new = next((life for life in lives if asked_at <= _start(life) <= limit), None)
-    if not old or new is None or new.end == "rejected":
-        return None
-    asked = old[-1].asked_at
-    # One that was stopped long before, its slot scaled away, makes no room for anything.
-    earlier = asked is not None and asked < asked_at - TOLERANCE_S
-    if earlier and old[-1].end == "shutdown" and (old[-1].ended_at or limit) < asked_at:
-        return None
-    begun_at = _start(new) if asked is None or earlier else min(_start(new), asked)
-    return Change(
-        ready_at=new.ready_at,
-        begun_at=begun_at,
-        through_at=new.ended_at if new.running_at is None else new.running_at,
-        ran_at=new.running_at,
-        failed_at=new.failed_at,
-    )
-
-
 def _together(each: Round) -> int:
-    apart_s = _APART_S if _width(each) >= len(each.changes) else each.cadence.delay_s / 2
+    apart_s = _APART_S if each.width >= len(each.changes) else each.cadence.delay_s / 2
     return max(
         (
             sum(
@@ -245,77 +262,9 @@ def _together(each: Round) -> int:
     )
 
 
-def _width(each: Round) -> int:
-    return each.cadence.parallelism or len(each.changes)
-
-
-def _fewest(trace: Trace, since: float) -> int | None:
-    if any(told.endswith(AGAIN) for each in trace.slots.values() for told in history_of(each)):
-        return None
+def _fewest(trace: Trace, since: float) -> int:
     ends = {life.ended_at + 0.001 for life in trace.lives if life.ended_at is not None}
     return min(
         sum(1 for lives in trace.slots.values() if any(life.up_at(at) for life in lives))
         for at in {since, *(at for at in ends if at >= since), trace.until}
     )
-
-
-# -- times
-
-
-def _seconds(trace: Trace, rounds: tuple[Round, ...]) -> dict[str, tuple[float, ...]]:
-    measured: dict[str, list[float]] = {"first": [], "delay": [], "end": [], "acted": []}
-    for each in rounds:
-        if each.changes:
-            measured["first"].append(waited_first(each))
-        measured["delay"] += _delays(each)
-        through = [change.through_at for change in each.changes if change.through_at is not None]
-        if each.over_at is not None and through:
-            measured["end"].append(each.over_at - max(through))
-    measured["acted"] = list(_acted(trace, rounds))
-    measured["restart"] = list(_restarts(trace))
-    return {name: tuple(sorted(round(at, 2) for at in found)) for name, found in measured.items()}
-
-
-def waited_first(each: Round) -> float:
-    """From the command, or from when what it begins with was ready, to the first slot's begin."""
-    begun_at = each.changes[0].begun_at
-    ready = [
-        at for change in each.changes if (at := change.ready_at) is not None and at <= begun_at
-    ]
-    return begun_at - max([each.asked_at, *ready])
-
-
-def _delays(each: Round) -> Iterator[float]:
-    """From the moment at which a slot was through to the begin of the one that waited for it."""
-    for change in each.changes[_width(each) :]:
-        waited = [
-            change.begun_at - other.through_at
-            for other in each.changes
-            if other.through_at is not None and other.through_at <= change.begun_at
-        ]
-        if waited:
-            yield min(waited, key=lambda seconds: abs(seconds - each.cadence.delay_s))
-
-
-def _acted(trace: Trace, rounds: tuple[Round, ...]) -> Iterator[float]:
-    """From a slot's failure to what was done about it."""
-    failures = [
-        change.failed_at
-        for each in rounds
-        for change in each.changes
-        if change.failed_at is not None
-    ]
-    for shown in trace.shown:
-        before = [at for at in failures if at <= shown.at + POLL_S]
-        if "due to failure" in shown.message and before:
-            yield max(shown.at - max(before), 0.0)
-
-
-def _restarts(trace: Trace) -> Iterator[float]:
-    """How long a slot's first failed task stayed down before the same was started again."""
-    for lives in trace.slots.values():
-        for before, after in pairwise(lives):
-            if before.is_failure and before.image == after.image and before.ended_at is not None:
-                if not any(before.ended_at < each.at < _start(after) for each in trace.asked):
-                    yield max(_start(after) - before.ended_at, 0.0)
-                break

@@ -18,6 +18,7 @@ class Happened(Struct, frozen=True, kw_only=True):
     container: str
     slot: int
     image: str
+    task: str = ""
     exit_code: int | None = None
     has_healthcheck: bool = False
 
@@ -41,6 +42,7 @@ def _of_container(events: list[Happened]) -> Iterator[Life]:
             life = Life(
                 slot=event.slot,
                 image=event.image,
+                task=event.task,
                 ready_at=ready_at,
                 started_at=event.at,
                 running_at=None if checked else event.at,

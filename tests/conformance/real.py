@@ -231,6 +231,7 @@ def _happened(event: Seen, checked: bool) -> Happened:
         container=event.container,
         slot=event.slot,
         image=_plain(event.image),
+        task=event.task,
         exit_code=event.exit_code,
         has_healthcheck=checked,
     )

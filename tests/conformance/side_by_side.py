@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from rollout.engine.docker.engine import DockerEngine
 from tests.conformance.case import Case
 from tests.conformance.compare import Verdict, failed, verdict
-from tests.conformance.facts import TOLERANCE_S
 from tests.conformance.real import Real
+from tests.conformance.rounds import TOLERANCE_S
 from tests.support.engine import new_stack
 
 WIDTH = 5

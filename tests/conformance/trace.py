@@ -8,8 +8,19 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from rollout.model.status import ServiceStatus
-from tests.conformance.recording import CommandRow, Create, Recording, ServiceRow, TaskRow, Update
+from tests.conformance.recording import (
+    AwaitState,
+    CommandRow,
+    Create,
+    Kill,
+    Recording,
+    ServiceRow,
+    Sleep,
+    TaskRow,
+    Update,
+)
 
+_KILLED = 137
 _ENDS = ("complete", "shutdown", "failed", "rejected")
 _LETS_START = ("ready", "starting", "running", *_ENDS)
 
@@ -19,6 +30,8 @@ class Life(Struct, frozen=True, kw_only=True):
 
     slot: int
     image: str
+    task: str = ""
+    """Its id, where that is known: a recording does not keep it."""
     ready_at: float | None = None
     """When it had been made; we touch nothing before."""
     started_at: float | None = None
@@ -112,6 +125,11 @@ class Trace(Struct, frozen=True, kw_only=True):
             found[life.slot].append(life)
         return dict(found)
 
+    def is_under_way(self, at: float) -> bool:
+        """An update is, then."""
+        before = [each for each in self.shown if each.at <= at]
+        return bool(before) and before[-1].state in ("updating", "rollback_started")
+
 
 def in_order(lives: Iterable[Life]) -> tuple[Life, ...]:
     return tuple(sorted(lives, key=lambda life: (_begin(life), life.slot)))
@@ -127,9 +145,34 @@ def trace_of(recording: Recording) -> Trace:
             Asked(0.0),
             *(Asked(row.at, row.refusal) for row in recording.rows if isinstance(row, CommandRow)),
         ),
-        until=recording.rows[-1].at,
+        until=_until(recording),
         previous=services[-1].previous,
     )
+
+
+def _until(recording: Recording) -> float:
+    """When it was looked at last: rows are kept of changes only, so as late as it is known that
+    nothing changed any more."""
+    steps = list(recording.steps)
+    slept_s = 0.0
+    while isinstance(last := steps[-1], Sleep):
+        slept_s += last.seconds
+        steps.pop()
+    commands = [row.at for row in recording.rows if isinstance(row, CommandRow)]
+    since = commands[-1] if commands else 0.0
+    if isinstance(last, AwaitState):
+        since = next(
+            (
+                row.at
+                for row in recording.rows
+                if isinstance(row, ServiceRow) and row.at >= since and row.state in last.states
+            ),
+            since + last.within_s,
+        )
+    if isinstance(last, Kill):
+        rows = [row for row in recording.rows if isinstance(row, TaskRow)]
+        since = next((row.at for row in rows if row.exit_code == _KILLED), since)
+    return max(recording.rows[-1].at, since + slept_s)
 
 
 def _lives(recording: Recording) -> Iterator[Life]:

@@ -56,6 +56,11 @@ class Virtual:
 
     def play(self) -> Facts:
         """All of it.  Raises AssertionError where it does not end."""
+        trace, succeeds = self.trace()
+        return self._case.facts_of(trace, succeeds=succeeds)
+
+    def trace(self) -> tuple[Trace, bool | None]:
+        """The same before it is boiled down, and whether the command ended well."""
         self._pending = next(self._script)
         while self._pending is not None:
             if self.busy:
@@ -65,7 +70,7 @@ class Virtual:
                 self._look()
                 self.clock.advance_to(min(self._pending.at, self.clock.now() + 0.5))
         self._look()
-        return self._case.facts_of(self._trace(), succeeds=self._succeeds())
+        return self._trace(), self._succeeds()
 
     # -- the stage
 
@@ -191,6 +196,7 @@ class Virtual:
                 container=task.container_id,
                 slot=task.slot,
                 image=task.image,
+                task=task.id,
                 exit_code=container._exit_code if container else None,
                 has_healthcheck=task.has_healthcheck,
             )

@@ -23,6 +23,7 @@ class Seen(Struct, frozen=True):
     revision: int
     container: str
     image: str = ""
+    task: str = ""
     exit_code: int | None = None
     """Of a `die`."""
 
@@ -76,6 +77,7 @@ class Witness:
                     revision=int(attributes.get(labels.REVISION, 0)),
                     container=event["Actor"]["ID"],
                     image=attributes.get("image", ""),
+                    task=attributes.get(labels.TASK, ""),
                     exit_code=int(attributes["exitCode"]) if "exitCode" in attributes else None,
                 )
             )
