@@ -16,6 +16,7 @@ from typing import Literal, TextIO
 from msgspec import Struct, structs
 
 from rollout.compose import write
+from rollout.compose.beside import check_beside
 from rollout.compose.check import check
 from rollout.compose.complete import Project, complete, used_only
 from rollout.compose.finding import find
@@ -68,6 +69,8 @@ def load(
     check_support(document.tree, report)
     report.check()
     stack = read(document.tree, document.project, report)
+    report.check()
+    check_beside(document.tree, stack.services, report)
     report.check()
     return structs.replace(stack, disabled=document.disabled, settings=settings_of(sources.environ))
 

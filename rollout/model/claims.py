@@ -56,6 +56,25 @@ def on_same_address(one: str, other: str) -> bool:
     return one == other or one in _ANYWHERE or other in _ANYWHERE
 
 
+def same_address(text: str) -> str:
+    """An IP or MAC address in the one spelling by which it is compared."""
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return text.lower().replace("-", ":")
+
+
+def published_twice(spec: ServiceSpec) -> Iterator[Claim]:
+    """Ports of the host that one task would publish for two of its own."""
+    if spec.task.network_mode == "host":
+        return
+    seen: list[Claim] = []
+    for port in dict.fromkeys(spec.task.ports):
+        claims = list(_of_port(port, spec.slots))
+        yield from (claim for claim in claims if any(claim.conflicts_with(each) for each in seen))
+        seen += claims
+
+
 def claims_of(spec: ServiceSpec, slot: int | None = None) -> tuple[Claim, ...]:
     """Of all slots together, nothing where none is wanted; or of one slot's task."""
     if slot is None and not spec.slots:
@@ -84,6 +103,8 @@ def too_many_slots(spec: ServiceSpec) -> Iterator[str]:
     """Why the service cannot have as many slots as it asks for, one line each."""
     if spec.task.network_mode != "host":
         yield from _narrow_ports(spec)
+    for claim in published_twice(spec):
+        yield f"{claim} is published twice"
     if spec.slots > 1:
         for claim in _others(spec):
             yield f"{claim} is one task's, not {spec.slots} replicas'"
@@ -117,11 +138,15 @@ def _ports(spec: ServiceSpec, slot: int | None) -> Iterator[Claim]:
     if spec.task.network_mode == "host":
         return
     for port in spec.task.ports:
-        numbers = port_numbers(port, slot or spec.slots)
-        if slot is not None:
-            numbers = numbers[:1] if _is_single(port) else numbers[slot - 1 : slot]
-        for number in numbers:
-            yield Claim(kind="port", what=f"{number}/{port.protocol}", where=port.host_ip)
+        found = list(_of_port(port, slot or spec.slots))
+        if slot is not None and not _is_single(port):
+            found = found[slot - 1 : slot]
+        yield from found
+
+
+def _of_port(port: Port, slots: int) -> Iterator[Claim]:
+    for number in port_numbers(port, slots):
+        yield Claim(kind="port", what=f"{number}/{port.protocol}", where=port.host_ip)
 
 
 def _is_single(port: Port) -> bool:
@@ -134,14 +159,7 @@ def _others(spec: ServiceSpec) -> Iterator[Claim]:
     for network in spec.task.networks:
         for address in (network.ipv4_address, network.ipv6_address):
             if address:
-                yield Claim(kind="address", what=_same_spelling(address), where=network.name)
+                yield Claim(kind="address", what=same_address(address), where=network.name)
         if network.mac_address:
-            mac = network.mac_address.lower().replace("-", ":")
+            mac = same_address(network.mac_address)
             yield Claim(kind="mac", what=mac, where=network.name)
-
-
-def _same_spelling(address: str) -> str:
-    try:
-        return str(ip_address(address))
-    except ValueError:
-        return address

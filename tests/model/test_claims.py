@@ -116,6 +116,11 @@ def test_what_two_services_share(one: Any, other: Any, shared: str) -> None:
             _spec(networks=_at("fd00::5", "n"), rollback=UpdateConfig(order=Order.START_FIRST)),
             "the address fd00::5 on network n is one task's: start-first would need it twice",
         ),
+        (_spec(ports=(_port(80), _port(80, mode="host"))), "port 80/tcp is published twice"),
+        (
+            _spec(replicas=3, ports=(_port(8000, 8009), Port(target=81, published=(8002, 8004)))),
+            "port 8002/tcp is published twice",
+        ),
         (RANGE, ""),
         (_spec(replicas=5, mode=Mode.GLOBAL, ports=(_port(80),)), ""),
         (_spec(replicas=3, ports=(_port(80),), network_mode="host"), ""),

@@ -15,6 +15,7 @@ from msgspec import Struct
 from rollout.engine.docker import translate
 from rollout.engine.docker.api import Api, Json
 from rollout.engine.docker.faults import LinkError, TimedOutError, can_never_work, one_line
+from rollout.engine.docker.holders import with_holder
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
@@ -245,10 +246,13 @@ class Act:
             self._give_name(container, spec.task.container_name)
         try:
             self._start_once(container)
-        except EngineError:
+        except EngineError as error:
             # No event tells of a start that failed.
             self._look.changed(container)
-            raise
+            named = with_holder(self._api, container, error)
+            if named is error:
+                raise
+            raise named from error
         for hook in spec.task.post_start if spec else ():
             if failed := self._run_hook("post_start", hook, container, name, spec):
                 self._api.stop(container, 0)

@@ -78,6 +78,11 @@ class Api:
         self.version = tuple(int(part) for part in client.api_version.split("."))
         """`(1, 41)`"""
 
+    @property
+    def by_socket(self) -> bool:
+        """Reached by a socket file: the engine may well be on this host."""
+        return self._endpoint.scheme == "unix"
+
     # -- containers
 
     def containers(self, labels: Sequence[str], **filters: list[str]) -> list[Json]:

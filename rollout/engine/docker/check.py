@@ -11,6 +11,13 @@ from collections.abc import Iterable, Iterator
 from rollout.engine.docker.ability import too_old_for
 from rollout.engine.docker.addresses import address_problems
 from rollout.engine.docker.api import Api, Json
+from rollout.engine.docker.holders import publishes
+from rollout.engine.docker.host_ports import (
+    holder_of_port,
+    is_here,
+    listeners,
+    process_of,
+)
 from rollout.engine.docker.limits import beyond_limits
 from rollout.engine.docker.names import holder_of
 from rollout.engine.docker.observe import name_of
@@ -18,7 +25,7 @@ from rollout.engine.docker.placement import misplaced
 from rollout.engine.docker.surroundings import missing
 from rollout.engine.docker.trial import refused
 from rollout.model import labels
-from rollout.model.claims import on_same_address, port_numbers
+from rollout.model.claims import port_numbers
 from rollout.model.spec import Port, ServiceSpec
 from rollout.model.units import format_size
 
@@ -31,7 +38,7 @@ def check(
     """One line each; empty where nothing speaks against it."""
     ours = beside | {spec.name}
     found = (
-        *_ports_held(api, spec, stack, ours),
+        *_ports_held(api, info, spec, stack, ours),
         *too_large(spec, info),
         *beyond_limits(spec, info),
         *name_conflicts(api, spec, stack, ours),
@@ -44,10 +51,49 @@ def check(
     return found or tuple(refused(api, spec, stack, str(info.get("Name") or "")))
 
 
-def _ports_held(api: Api, spec: ServiceSpec, stack: str, ours: frozenset[str]) -> Iterator[str]:
-    if _fixed(spec):
-        rows = api.containers([], status=["running"])
-        yield from port_conflicts(spec, stack, rows, ours)
+def _ports_held(
+    api: Api, info: Json, spec: ServiceSpec, stack: str, ours: frozenset[str]
+) -> Iterator[str]:
+    if not _fixed(spec):
+        return
+    rows = api.containers([], status=["running"])
+    yield from port_conflicts(spec, stack, rows, ours)
+    yield from _held_by_processes(api, info, spec, stack, rows, ours)
+
+
+def _held_by_processes(
+    api: Api, info: Json, spec: ServiceSpec, stack: str, rows: list[Json], ours: frozenset[str]
+) -> Iterator[str]:
+    """Ports that something on the host has which no container publishes, where we can see that."""
+    if not api.by_socket or any(
+        _is_ours(row, stack, ours) and (row.get("HostConfig") or {}).get("NetworkMode") == "host"
+        for row in rows
+    ):
+        # A task of ours on the host's network is no other process, and goes.
+        return
+    published = {
+        (held.get("PublicPort"), held.get("Type"))
+        for row in rows
+        for held in row.get("Ports") or []
+    }
+    listening = listeners()
+    for port in _fixed(spec):
+        for number in port_numbers(port, spec.slots):
+            found = holder_of_port(listening, number, port.protocol, port.host_ip)
+            if found is None or (number, port.protocol) in published or not _is_here(api, info):
+                continue
+            process = process_of(found.inode) or "a process of the host"
+            yield f"port {number}/{port.protocol} is taken by {process}, which is in no container"
+
+
+def _is_here(api: Api, info: Json) -> bool:
+    subnets = [
+        str(pool["Subnet"])
+        for each in api.networks(name=["bridge"])
+        if each["Name"] == "bridge"
+        for pool in (each.get("IPAM") or {}).get("Config") or []
+    ]
+    return any(is_here(str(info.get("Name") or ""), subnet) for subnet in subnets)
 
 
 def port_conflicts(
@@ -57,7 +103,10 @@ def port_conflicts(
     foreign = [row for row in rows if not _is_ours(row, stack, ours)]
     for port in _fixed(spec):
         for number in port_numbers(port, spec.slots):
-            holder = next((row for row in foreign if _holds(row, port, number)), None)
+            holder = next(
+                (row for row in foreign if publishes(row, number, port.protocol, port.host_ip)),
+                None,
+            )
             if holder is not None:
                 yield f"port {number}/{port.protocol} is taken by {name_of(holder)}"
 
@@ -108,13 +157,4 @@ def _is_ours(row: Json, stack: str, services: frozenset[str]) -> bool:
     mine = row.get("Labels") or {}
     return (
         mine.get(labels.COMPOSE_PROJECT) == stack and mine.get(labels.COMPOSE_SERVICE) in services
-    )
-
-
-def _holds(row: Json, port: Port, number: int) -> bool:
-    return any(
-        held.get("PublicPort") == number
-        and held.get("Type") == port.protocol
-        and on_same_address(str(held.get("IP") or ""), port.host_ip)
-        for held in row.get("Ports") or []
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import docker
 import pytest
+from msgspec.structs import replace
 
 from rollout.engine.docker.engine import DockerEngine
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
@@ -438,3 +439,25 @@ def test_a_path_that_is_not_there_may_come(engine: DockerEngine, stack: str, ima
         prepared(engine, revision(stack, service(image, mounts=mounts)))
 
     assert not isinstance(raised.value, ImpossibleError)
+
+
+def test_who_has_the_address_is_named(engine: DockerEngine, stack: str, image: str) -> None:
+    """It was taken between the look and the start."""
+    network = Network(key="n", name=f"{stack}_n", subnets=({"subnet": "10.211.85.0/29"},))
+    networks = (NetworkAttachment(name=network.name, ipv4_address="10.211.85.3"),)
+    spec = replace(service(image, networks=networks), networks=(network,))
+    engine.ensure(spec, stack)
+    task = started(engine, revision(stack, spec))
+
+    with pytest.raises(EngineError) as raised:
+        started(engine, revision(stack, replace(spec, name="other")))
+
+    assert f"10.211.85.3 on network {network.name} is {task.name}'s" in str(raised.value)
+
+
+def test_who_has_the_port_is_named(engine: DockerEngine, stack: str, image: str) -> None:
+    spec = service(image, ports=(Port(target=80, published=(18473, 18473)),))
+    task = started(engine, revision(stack, spec))
+
+    with pytest.raises(EngineError, match=f"18473/tcp is {task.name}'s"):
+        started(engine, revision(stack, replace(spec, name="other")))

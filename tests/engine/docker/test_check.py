@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import pytest
 
 from rollout.engine.docker.addresses import holder_in, out_of_place, pools_of
 from rollout.engine.docker.engine import DockerEngine
+from rollout.engine.docker.host_ports import holder_of_port, parsed
 from rollout.engine.docker.limits import beyond_limits
 from rollout.model.spec import (
     Logging,
     Mount,
     Network,
     NetworkAttachment,
+    Port,
     Resources,
     ServiceSpec,
     Ulimit,
@@ -168,6 +172,47 @@ def test_an_address_that_somebody_has(engine: DockerEngine, stack: str, image: s
         f"the address 10.211.83.3 on network {network.name} is taken by {task.name}",
     )
     assert engine.check(other, stack, frozenset({"web"})) == ()
+
+
+TCP = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 6915 1
+   1: 0100007F:C350 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 6916 1
+"""
+TCP6 = """\
+  sl  local_address                         remote_address                        st tx_queue
+   0: 00000000000000000000000000000000:0050 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 7
+   1: 0000000000000000FFFF00000100007F:0051 00000000000000000000000000000000:0000 0A 0:0 0:0 0 0 0 8
+"""
+
+
+def test_who_listens_on_the_host() -> None:
+    found = [*parsed(TCP, "tcp", "0A"), *parsed(TCP6, "tcp", "0A")]
+
+    assert [(each.address, each.port, each.inode) for each in found] == [
+        ("127.0.0.1", 8080, "6915"),
+        ("::", 80, "7"),
+        ("127.0.0.1", 81, "8"),
+    ]
+    assert holder_of_port(found, 8080, "tcp", "") == found[0]
+    assert holder_of_port(found, 8080, "tcp", "10.0.0.1") is None
+    assert holder_of_port(found, 8080, "udp", "") is None
+    assert holder_of_port(found, 80, "tcp", "0.0.0.0") == found[1]
+    assert holder_of_port(found, 80, "tcp", "10.0.0.1") is None
+
+
+@pytest.mark.docker
+def test_a_port_that_a_process_has(engine: DockerEngine, stack: str, image: str) -> None:
+    """Named, where the engine is on this host; one that a container publishes is that one's."""
+    with socket.create_server(("0.0.0.0", 0)) as server:
+        port = int(server.getsockname()[1])
+        spec = service(image, ports=(Port(target=80, published=(port, port)),))
+        found = engine.check(spec, stack)
+    assert [line.startswith(f"port {port}/tcp is taken by ") for line in found] == [True]
+    assert f"(pid {os.getpid()})" in found[0]
+
+    started(engine, revision(stack, spec))
+    assert engine.check(spec, stack) == ()
 
 
 @pytest.mark.docker
