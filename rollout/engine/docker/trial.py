@@ -86,7 +86,8 @@ def _tried(task: TaskSpec, files: frozenset[str]) -> TaskSpec:
 
 def _mount(mount: Mount, files: frozenset[str]) -> Mount:
     if mount.type == "volume":
-        return replace(mount, source="", no_copy=True, subpath="")
+        # What has no name may not be read only, nor have a part of it mounted.
+        return replace(mount, source="", no_copy=True, subpath="", read_only=False)
     if mount.source in files:
         # The engine would make an empty folder where there is nothing.
         return replace(mount, create_host_path=False, selinux="")

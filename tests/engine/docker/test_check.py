@@ -137,6 +137,7 @@ def test_a_trial_takes_nothing(engine: DockerEngine, stack: str, image: str) -> 
     """Its volumes are new ones that go with it, and what is yet to be made stays to be made."""
     mounts = (
         Mount(type="volume", source=f"{stack}_data", target="/data"),
+        Mount(type="volume", source=f"{stack}_kept", target="/kept", read_only=True),
         Mount(type="volume", target="/cache"),
         Mount(type="bind", source=f"/tmp/{stack}/made", target="/made"),
     )
