@@ -40,7 +40,7 @@ def refused(api: Api, spec: ServiceSpec, stack: str, node: str) -> Iterator[str]
     except ImpossibleError as error:
         yield str(error)
     except EngineError as error:
-        if is_refusal(error):
+        if is_refusal(error) and "no such container" not in error.message.lower():
             yield _in_words(error, name, files)
 
 
@@ -81,7 +81,14 @@ def _config(api: Api, spec: ServiceSpec, stack: str, node: str) -> Json:
 
 
 def _tried(task: TaskSpec, files: frozenset[str]) -> TaskSpec:
-    return replace(task, mounts=tuple(_mount(each, files) for each in task.mounts), volumes_from=())
+    """Without what is another container's, which is looked for when the task is made Ready."""
+    return replace(
+        task,
+        mounts=tuple(_mount(each, files) for each in task.mounts),
+        volumes_from=(),
+        pid="" if ":" in task.pid else task.pid,
+        ipc="" if ":" in task.ipc else task.ipc,
+    )
 
 
 def _mount(mount: Mount, files: frozenset[str]) -> Mount:

@@ -154,6 +154,27 @@ def test_a_trial_takes_nothing(engine: DockerEngine, stack: str, image: str) -> 
 
 
 @pytest.mark.docker
+@pytest.mark.parametrize(
+    "task",
+    [
+        {"network_mode": "service:db"},
+        {"pid": "service:db"},
+        {"ipc": "service:db"},
+        {"volumes_from": ("service:db:ro",)},
+        {"network_mode": "container:nosuch"},
+        {"links": ("db:db",), "networks": (NetworkAttachment(name="nosuch"),)},
+    ],
+    ids=lambda task: next(iter(task)),
+)
+def test_what_is_another_containers_may_come(
+    engine: DockerEngine, stack: str, image: str, task: dict[str, Any]
+) -> None:
+    """The service that it is bound to may be deployed with it."""
+    assert engine.check(service(image, **task), stack) == ()
+    assert _traces(stack) == []
+
+
+@pytest.mark.docker
 def test_an_image_that_is_yet_to_be_pulled_is_no_reason(engine: DockerEngine, stack: str) -> None:
     assert engine.check(service("127.0.0.1:1/nosuch:v1"), stack) == ()
 
