@@ -173,10 +173,11 @@ def _notices(
     return [*lines, *of_volumes(wanted, missing, _others(session))] if missing else lines
 
 
-def _others(session: Session) -> dict[str, set[str]]:
-    """Every other stack, and what Compose runs here, with its services."""
-    found: dict[str, set[str]] = {}
+def _others(session: Session) -> dict[str, set[tuple[str, str]]]:
+    """Every other stack, and what Compose runs here, with its services and their images."""
+    found: dict[str, set[tuple[str, str]]] = {}
     for name in {*session.engine.stacks(), *session.engine.projects()}:
         with contextlib.suppress(RolloutError):  # others' trouble is not ours
-            found[name] = {task.service for task in session.engine.observe(name)}
+            tasks = session.engine.observe(name)
+            found[name] = {(task.service, task.image) for task in tasks}
     return found

@@ -63,19 +63,29 @@ def of_binds(
 
 
 def of_volumes(
-    wanted: Stack, missing: Collection[str], others: Mapping[str, Collection[str]]
+    wanted: Stack, missing: Collection[str], others: Mapping[str, Collection[tuple[str, str]]]
 ) -> Iterator[str]:
     """Of a stack that is new here.  `missing`: its volumes that are not there yet; `others`: stack
-    → its services."""
-    ours = {spec.name for spec in wanted.services}
+    → its services, each with its image."""
+    ours = {(spec.name, repository(spec.image or spec.task.image)) for spec in wanted.services}
     same = [
-        name for name, services in others.items() if name != wanted.name and ours <= {*services}
+        name
+        for name, services in others.items()
+        if name != wanted.name
+        and ours <= {(service, repository(image)) for service, image in services}
     ]
     if same and missing:
         yield (
-            f"{wanted.name}: a new stack beside {_named(same)}, which has the same services: its "
-            f"volumes are new and empty: {_named(missing)}"
+            f"{wanted.name}: a new stack with the services of {_named(same)}, under a name of its "
+            f"own: its volumes are new and empty: {_named(missing)}"
         )
+
+
+def repository(image: str) -> str:
+    """Without tag and digest: the same files may ask for another version."""
+    name = image.partition("@")[0]
+    head, slash, last = name.rpartition("/")
+    return f"{head}{slash}{last.partition(':')[0]}"
 
 
 def _named(names: Iterable[str]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout.cli.notices import of_binds, of_orphans, of_profiles, of_volumes, orphans
+from rollout.cli.notices import of_binds, of_orphans, of_profiles, of_volumes, orphans, repository
 from rollout.model.spec import Mount, ServiceSpec, TaskSpec
 from rollout.model.stack import ComposeSettings, Stack
 from tests.support.shown import spec
@@ -61,13 +61,28 @@ def test_a_moved_checkout_is_seen_by_its_binds() -> None:
 
 
 def test_the_same_files_under_another_name_have_new_volumes() -> None:
-    others = {"store": {"web", "db", "more"}, "blog": {"web"}, "shop": {"web", "db"}}
+    """Another version of the same images is the same stack; another image is another one."""
+    web, db = ("web", "bb:v7@sha256:a"), ("db", "bb")
+    others = {
+        "store": {web, db, ("more", "x")},
+        "blog": {web},
+        "wiki": {web, ("db", "other/bb:v1")},
+        "shop": {web, db},
+    }
 
     assert list(of_volumes(WANTED, ["shop_data"], others)) == [
         (
-            "shop: a new stack beside store, which has the same services: its volumes are new "
-            "and empty: shop_data"
+            "shop: a new stack with the services of store, under a name of its own: its volumes "
+            "are new and empty: shop_data"
         )
     ]
     assert list(of_volumes(WANTED, [], others)) == []
-    assert list(of_volumes(WANTED, ["shop_data"], {"blog": {"web"}})) == []
+    assert list(of_volumes(WANTED, ["shop_data"], {"blog": {web}})) == []
+
+
+def test_repositories() -> None:
+    digest = "@sha256:" + "a" * 64
+
+    for image in ("h:5000/a/b", "h:5000/a/b:v1", f"h:5000/a/b:v1{digest}", f"h:5000/a/b{digest}"):
+        assert repository(image) == "h:5000/a/b"
+    assert repository("bb:v1") == "bb"
