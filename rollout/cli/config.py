@@ -50,15 +50,17 @@ def command(
 ) -> int:
     """Print Compose files merged, interpolated and in canonical form."""
     del settings  # no engine is asked
-    document = load_document(files, env_files=env_files, profiles=profiles)
+    names_only = what is not None or hashed is not None
+    document = load_document(files, env_files=env_files, profiles=profiles, names_only=names_only)
     if hashed is not None:
         lines = list(_hash_lines(document, hashed))
     elif what is not None:
         lines = _names(document, what)
     else:
         lines = [render(document, output).rstrip("\n")]
+    is_json = output == "json" and not names_only
     for line in [] if quiet else lines:
-        click.echo(line)
+        click.echo(line, nl=not is_json)  # Compose ends JSON without a newline
     return 0
 
 

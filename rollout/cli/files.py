@@ -27,10 +27,16 @@ def load_stack(
 
 
 def load_document(
-    files: Sequence[str], *, env_files: Sequence[str] = (), profiles: Sequence[str] = ()
+    files: Sequence[str],
+    *,
+    env_files: Sequence[str] = (),
+    profiles: Sequence[str] = (),
+    names_only: bool = False,
 ) -> Document:
-    """The files as one, whether or not this engine can do it all."""
-    document = load_tree(files, **_surroundings(None, env_files, profiles))
+    """The files as one, whether or not this engine can do it all.  `names_only`: without what is in
+    an `env_file`."""
+    surroundings = _surroundings(None, env_files, profiles)
+    document = load_tree(files, **surroundings, names_only=names_only)
     warn(document.warnings)
     return document
 

@@ -71,7 +71,7 @@ def complete(
         entries = _with_default_network(entries, filled.values(), place)
     for kind in ("networks", "volumes", "secrets", "configs"):
         if kind in entries and entries[kind].tag != BAD:
-            entries[kind] = _resources(entries[kind], project)
+            entries[kind] = _resources(entries[kind], project, empty=kind != "volumes")
     return root.of(entries)
 
 
@@ -199,19 +199,30 @@ def _build(node: Node, project: Project) -> Node:
     return node.of(entries)
 
 
-def _resources(kind: Node, project: Project) -> Node:
-    """Every one with its name on the engine, files with whole paths."""
+def named(root: Node, project: Project) -> Node:
+    """Every network, config and secret with a name on the engine: one that is written and empty is
+    as if it were not there.  Compose prints it so all the same."""
+    entries = dict(root.entries)
+    for kind in ("networks", "secrets", "configs"):
+        if kind in entries:
+            entries[kind] = _resources(entries[kind], project, empty=False)
+    return root.of(entries)
+
+
+def _resources(kind: Node, project: Project, *, empty: bool) -> Node:
+    """Every one with its name on the engine; `empty`: one that is written and empty stays so."""
     return kind.of(
         {
-            key: node if node.tag == BAD else _resource(key, node, project)
+            key: node if node.tag == BAD else _resource(key, node, project, empty)
             for key, node in kind.entries.items()
         }
     )
 
 
-def _resource(key: str, node: Node, project: Project) -> Node:
+def _resource(key: str, node: Node, project: Project, empty: bool) -> Node:
     entries = dict(node.entries)
-    if not node.get("name"):
+    said = node.get("name")
+    if not said and not (empty and said == ""):
         name = key if node.get("external") else f"{project.name}_{key}"
         entries["name"] = Node(name, node.mark)
     return node.of(entries)

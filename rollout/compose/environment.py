@@ -21,7 +21,7 @@ from rollout.errors import FileError
 MAX_FILE = 1024 * 1024
 
 _STATEMENT = re.compile(
-    r"(?:export[ \t]+)?(?P<key>[\w.\-\[\]]+)[ \t]*(?:(?P<set>[=:])[ \t]*|(?=\n|\Z))"
+    r"(?:export[ \t]+)?(?P<key>[\w.\-\[\]]*)[ \t]*(?:(?P<set>[=:])[ \t]*|(?=\n|\Z))"
 )
 _BLANK = re.compile(r"(?:[\s]+|#[^\n]*)+")
 _QUOTED = {

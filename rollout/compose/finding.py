@@ -19,7 +19,7 @@ from rollout.compose.environment import env_file_variables
 from rollout.compose.node import shown
 from rollout.compose.reader import STDIN
 from rollout.compose.settings import boolean
-from rollout.errors import UsageError
+from rollout.errors import FileError, UsageError
 
 NAMES = ("compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml")
 OVERRIDES = (
@@ -73,7 +73,12 @@ def _with_files(environ: Mapping[str, str], named: Sequence[Path], folder: Path)
             return dict(environ)
         here = folder / ".env"
         paths = [here] if os.path.exists(here) and not os.path.isdir(here) else []  # noqa: PTH110, PTH112  never raise
-    return {**env_file_variables(paths, environ), **environ}
+    found = env_file_variables(paths, environ)
+    if "" in found:
+        raise FileError(
+            "a variable has no name", file=", ".join(map(str, paths)), hint="write NAME=value"
+        )
+    return {**found, **environ}
 
 
 def _chosen(

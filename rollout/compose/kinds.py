@@ -132,7 +132,8 @@ class Many:
             if item.tag == RESET:
                 continue  # nothing of a list is taken away, as in Compose
             at = f"{path}[{number}]"
-            long = self.expand(item, at, report) if self.expand else [item]
+            expands = self.expand and item.tag != BAD
+            long = self.expand(item, at, report) if self.expand and expands else [item]
             found.extend(sound(self.item, each, at, report) for each in long)
         if self.unique:
             self.report_twice(found, path, report)
@@ -303,6 +304,8 @@ class Keyed:
             return None
         entries: dict[str, Node] = {}
         for number, item in enumerate(node.value):
+            if item.tag == BAD:
+                continue
             if not isinstance(item.value, str):
                 report.error(item.mark, f"{path}[{number}]", "must be a string")
                 continue

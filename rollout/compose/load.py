@@ -18,7 +18,7 @@ from msgspec import Struct, structs
 from rollout.compose import write
 from rollout.compose.beside import check_beside
 from rollout.compose.check import check
-from rollout.compose.complete import Project, complete, used_only
+from rollout.compose.complete import Project, complete, named, used_only
 from rollout.compose.finding import find
 from rollout.compose.interpolate import Interpolator, TemplateError
 from rollout.compose.merge import Merger, Scope
@@ -26,7 +26,7 @@ from rollout.compose.node import Mark, Node, Report, shown
 from rollout.compose.read import read
 from rollout.compose.read_task import image_name
 from rollout.compose.reader import Reader
-from rollout.compose.settings import named, parallel_of, settings_of
+from rollout.compose.settings import parallel_of, settings_of, without_effect
 from rollout.compose.support import check_support
 from rollout.errors import FileError, UsageError
 from rollout.model.labels import is_stack_name
@@ -68,7 +68,7 @@ def load(
     document = sources.assemble(project_name, profiles, report)
     check_support(document.tree, report)
     report.check()
-    stack = read(document.tree, document.project, report)
+    stack = read(named(document.tree, document.project), document.project, report)
     report.check()
     check_beside(document.tree, stack.services, report)
     report.check()
@@ -84,11 +84,15 @@ def load_tree(
     profiles: Sequence[str] = (),
     env_files: Sequence[str] = (),
     stdin: TextIO | None = None,
+    names_only: bool = False,
 ) -> Document:
-    """The files as one, without asking whether this engine can do it all.  Raises as `load`."""
+    """The files as one, without asking whether this engine can do it all.  Raises as `load`.
+
+    `names_only`: no `env_file` is read, as nobody asks for what is in it.
+    """
     report = Report()
     sources = _Sources(files, environ, cwd, env_files, stdin)
-    document = sources.assemble(project_name, profiles, report)
+    document = sources.assemble(project_name, profiles, report, names_only=names_only)
     report.check()
     return document
 
@@ -128,16 +132,24 @@ class _Sources:
         self.folder = found.folder
         self.environ = found.environ
         parallel_of(found.environ)  # as Compose, which refuses what is no number here
-        self.warnings = (*found.warnings, *named(found.environ))
+        self.warnings = (*found.warnings, *without_effect(found.environ))
 
     def assemble(
-        self, project_name: str | None, profiles: Sequence[str], report: Report
+        self,
+        project_name: str | None,
+        profiles: Sequence[str],
+        report: Report,
+        *,
+        names_only: bool = False,
     ) -> Document:
         for warning in self.warnings:
             report.warn(warning)
         name = self.name(project_name)
         environ = {**self.environ, "COMPOSE_PROJECT_NAME": name}
         project = Project(name, self.folder, environ)
+        if not any(self.reader.documents(file) for file in self.files):
+            hint = "write services: with one image"
+            raise FileError("is empty", file=self.files[0], hint=hint)
         merger = Merger(self.reader, project.home, report)
         merged = merger.project(self.files, Scope(folder=self.folder, environ=environ))
         for variable in merger.unset:
@@ -145,7 +157,8 @@ class _Sources:
         if merger.has_version:
             report.warn("the attribute `version` is obsolete and ignored, remove it")
         enabled, disabled = _enabled(merged, self.profiles(profiles))
-        tree = complete(enabled, project, report)
+        read_files = ["label_file", *([] if names_only else ["env_file"])]
+        tree = complete(enabled, project, report, read=read_files)
         check(tree, disabled, report)
         return Document(
             project=project,

@@ -55,8 +55,9 @@ class Reader:
     def parse(self, file: str) -> tuple[list[Node], int]:
         from rollout.compose.source import parse  # noqa: PLC0415  lazy: yaml costs 45 ms
 
-        documents, size = parse(self.text(file), file, self.values_left)
-        if not documents:
+        text = self.text(file)
+        documents, size = parse(text, file, self.values_left)
+        if not documents and not _is_blank(text):
             raise FileError("is empty", file=file, hint="write services: with one image")
         return documents, size
 
@@ -79,3 +80,9 @@ class Reader:
         except UnicodeDecodeError:
             raise FileError("is not UTF-8: send it in that encoding", file=file) from None
         return decode(raw.encode(errors="surrogateescape"), file)
+
+
+def _is_blank(text: str) -> bool:
+    """Nothing but comments: a file to be filled in later, which says nothing."""
+    lines = (line.strip() for line in text.splitlines())
+    return all(not line or line.startswith("#") for line in lines)

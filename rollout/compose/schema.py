@@ -11,7 +11,7 @@ from functools import partial
 
 from rollout.compose import short
 from rollout.compose import values as v
-from rollout.compose.grammar import FLAG, LABELS, ONE_OR_SET, OPTIONS, STRING
+from rollout.compose.grammar import FLAG, LABELS, ONE_OR_SET, OPTIONS, STRING, TEXTS
 from rollout.compose.kinds import FREE, Fields, Keyed, Many, One
 from rollout.compose.node import BAD, Node
 from rollout.compose.schema_service import SERVICE
@@ -51,11 +51,11 @@ NETWORK = _resource(
                             "subnet": STRING,
                             "gateway": STRING,
                             "ip_range": STRING,
-                            "aux_addresses": LABELS,
+                            "aux_addresses": TEXTS,
                         }
                     )
                 ),
-                "options": LABELS,
+                "options": TEXTS,
             },
             keep=False,
         ),

@@ -158,7 +158,7 @@ VOLUME = Fields(
             }
         ),
         "volume": Fields({"labels": LABELS, "nocopy": FLAG, "subpath": STRING}),
-        "tmpfs": Fields({"size": SIZE, "mode": One(v.file_mode)}),
+        "tmpfs": Fields({"size": One(v.whole_size, zero="0"), "mode": One(v.file_mode)}),
         "image": Fields({"subpath": STRING}),
     },
     required=("type", "target"),

@@ -40,7 +40,7 @@ def settings_of(environ: Mapping[str, str]) -> ComposeSettings:
     )
 
 
-def named(environ: Mapping[str, str]) -> list[str]:
+def without_effect(environ: Mapping[str, str]) -> list[str]:
     """One warning for each variable that is set and has no effect."""
     found = [
         f"{name} is set and has no effect: {why}"

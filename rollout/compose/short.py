@@ -9,7 +9,7 @@ import posixpath
 import re
 from typing import Any
 
-from rollout.compose.node import Node, Report, shown
+from rollout.compose.node import BAD, Node, Report, shown
 from rollout.compose.values import BadValueError, ip_address, string, string_or_number
 
 _PORT = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?", re.ASCII)
@@ -155,7 +155,7 @@ def is_file_path(source: str) -> bool:
 
 
 def _clean(target: str) -> str:
-    return posixpath.normpath(target) if target.startswith("/") else target
+    return posixpath.normpath(target) if target else target
 
 
 def device(node: Node, _path: str, _report: Report) -> Node:
@@ -244,7 +244,7 @@ def shell_test(text: str) -> list[str]:
 def hosts(entries: dict[str, Node]) -> list[Node]:
     """`extra_hosts` as a mapping → its list form; a host may have several addresses."""
     return [
-        address.of(f"{host}={string(address.value)}")
+        address if address.tag == BAD else address.of(f"{host}={string(address.value)}")
         for host, node in entries.items()
         for address in (node.items or [node])
     ]

@@ -92,6 +92,21 @@ def string_or_number(value: Scalar) -> str:
     return as_text(value)
 
 
+def string_or_whole_number(value: Scalar) -> str:
+    if isinstance(value, float):
+        raise BadValueError("must be a string or a whole number", f'write "{as_text(value)}"')
+    return string_or_number(value)
+
+
+def whole_size(value: Scalar) -> str:
+    """As `size_or_number`, but no fraction of a byte, and no sign."""
+    if isinstance(value, float) and not value.is_integer():
+        raise BadValueError("must be a whole number", "or text, such as 64m")
+    if value in (-1, "-1"):
+        raise BadValueError("must not be negative")
+    return size_or_number(value)
+
+
 def string_number_or_nothing(value: Scalar) -> str:
     return "" if value is None else string_or_number(value)
 

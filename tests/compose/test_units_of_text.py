@@ -134,7 +134,7 @@ def test_a_file_of_variables(text: str, found: dict[str, str]) -> None:
     ("text", "wanted"),
     [
         ("A=1\nB C=2\n", 'f:2: "B C=2" is not NAME=value'),
-        ("=1\n", 'f:1: "=1" is not NAME=value'),
+        ("!=1\n", 'f:1: "!=1" is not NAME=value'),
         ("A=1\n\nB='x\n", 'f:3: the quote of "\'x" is not closed'),
         ("A=${x!}\n", 'f:1: "${x!}" is not a valid template (write $$ for a dollar)'),
     ],
