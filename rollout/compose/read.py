@@ -71,6 +71,7 @@ def _service(name: str, node: Node, services: Collection[str], parts: Parts) -> 
         networks=tuple(parts.networks[key] for key in sorted(node.entries_at("networks"))),
         volumes=tuple(parts.volumes[key] for key in sorted(parts.volumes.keys() & volumes)),
         depends_on=_depends_on(node, services),
+        restarts_with=_restarts_with(node, services),
         constraints=node.strings("deploy", "placement", "constraints"),
         max_per_node=node.get("deploy", "placement", "max_replicas_per_node", default=0),
         image=image_name(name, node, parts.project),
@@ -96,6 +97,17 @@ def _depends_on(node: Node, names: Collection[str]) -> dict[str, str]:
         if key in names
     }
     return dict(sorted(found.items()))
+
+
+def _restarts_with(node: Node, names: Collection[str]) -> tuple[str, ...]:
+    """Services that it says `restart: true` of.  What a link implies is written nowhere, and asks
+    for nothing here: it leads to a name, whichever task has that."""
+    said = {
+        name: each.find("restart")
+        for name, each in node.entries_at("depends_on").items()
+        if name in names
+    }
+    return tuple(sorted(name for name, each in said.items() if each and each.key and each.value))
 
 
 def _build(node: Node) -> Build:

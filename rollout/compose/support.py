@@ -58,7 +58,6 @@ IGNORED = (
 _IGNORED_PATHS = tuple((key, key.split(".")) for key in IGNORED)
 IGNORED_BELOW = {
     "networks": ("gw_priority", "interface_name"),
-    "depends_on": ("restart",),
     "ports": ("name", "app_protocol"),
 }
 IGNORED_RESOURCES = {

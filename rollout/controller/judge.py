@@ -8,10 +8,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from rollout.controller.session import Look
+from rollout.decide.bindings import bindings_of, sibling_of, unmanaged, wanted_siblings
 from rollout.decide.decide import decide
 from rollout.decide.dependencies import waits_for
 from rollout.decide.room import goes_after, waits_for_room
-from rollout.decide.world import Decision, World
+from rollout.decide.view import view_of
+from rollout.decide.world import NO_BINDINGS, Decision, World
 from rollout.model.dependencies import dependencies_first
 from rollout.model.state import MarkKind
 
@@ -38,9 +40,18 @@ def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dic
     there = seen.book.keys() | {task.service for task in seen.tasks}
     tasks = {service: seen.tasks_of(service) for service in sorted(there)}
     after = goes_after(seen.book, tasks)
+    bound_to = {service: wanted_siblings(history) for service, history in seen.book.items()}
     before = {
-        service: (*history[-1].spec.depends_on, *sorted(after[service]))
+        service: (
+            *history[-1].spec.depends_on,
+            *sorted(bound_to[service]),
+            *sorted(after[service]),
+        )
         for service, history in seen.book.items()
+    }
+    owners = frozenset(name for names in bound_to.values() for name in names)
+    siblings = {
+        name: unmanaged(name, seen.tasks_of(name)) for name in sorted(owners - seen.book.keys())
     }
     decided: dict[str, Decision] = {}
     for service in dependencies_first(before):
@@ -49,15 +60,21 @@ def judge(seen: Look, beside: Callable[[str], dict[str, Any]] = _nothing) -> dic
             *waits_for(history, seen.book, tasks, decided),
             *waits_for_room(service, seen.book, tasks, decided),
         )
+        its = {name: siblings[name] for name in sorted(bound_to[service]) if name in siblings}
+        bound = bindings_of(history, tasks[service], its, seen.now) if its else NO_BINDINGS
         world = World(
             revisions=history,
             tasks=tasks[service],
             now=seen.now,
             came_up_at=seen.came_up,
             waits_for=tuple(what for what, _ in waits),
-            in_vain=next((what for what, over in waits if over), ""),
+            in_vain=next((what for what, over in waits if over), bound.in_vain),
+            bound=bound,
             **beside(service),
         )
         decision = decide(world)
         decided[service] = _left_alone(decision) if service in seen.unknown else decision
+        if service in owners:
+            at_rest = decided[service].status.at_rest
+            siblings[service] = sibling_of(view_of(world), at_rest=at_rest)
     return {service: decided[service] for service in seen.book}

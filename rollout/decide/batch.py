@@ -55,7 +55,10 @@ def batch_of(
     busy: Mapping[tuple[str, object], float],
     attempts: Mapping[int, Attempt],
     failures: Iterable[Failure],
+    bindable: frozenset[int] = frozenset(),
 ) -> Batch:
+    """`bindable`: slots for which all is there that their task is bound to.  What is adrift is
+    replaced also where no update is under way."""
     failed_at = {failure.slot: failure.at for failure in failures}
     begun: dict[int, float] = {}
     settled: dict[int, float] = {}
@@ -70,7 +73,7 @@ def batch_of(
             begun[slot.number] = begun_at
         elif slot.bucket is Bucket.VACANT:
             empty += slot.existed
-        elif slot.existed and _may_be_begun(slot, run, now, attempts):
+        elif _is_due(slot, run, bindable) and _may_be_begun(slot, run, now, attempts):
             candidates.append(slot)
     for slot in slots:
         if slot.first is None and slot.new is not None and _may_still_start(slot.new, run, now):
@@ -93,6 +96,12 @@ def batch_of(
         candidates=tuple(sorted(candidates, key=_urgency)),
         empty=empty,
     )
+
+
+def _is_due(slot: Slot, run: Run, bindable: frozenset[int]) -> bool:
+    if run.paused or run.finished:
+        return bool(slot.adrift) and slot.number in bindable
+    return slot.existed or bool(slot.adrift)
 
 
 def proven_at(slot: Slot, run: Run) -> float:

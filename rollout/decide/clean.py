@@ -36,7 +36,7 @@ def sweep(view: View) -> Iterator[Action]:
         if slot.ready is None:
             continue
         if slot.new is not None or (
-            view.run.paused and slot.bucket in (Bucket.DIRTY, Bucket.FAILED)
+            view.run.paused and slot.bucket in (Bucket.DIRTY, Bucket.FAILED) and not slot.adrift
         ):
             why = "update paused" if view.run.paused else "no longer asked for"
             yield Remove(task=slot.ready, cause=why)

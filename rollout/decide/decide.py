@@ -58,8 +58,8 @@ def _rules(view: View) -> Iterator[Action]:
         if not waits:
             yield from repair.fill(view)
         yield from repair.restart(view)
-    if view.is_open and not view.world.stopping:
-        if not waits:
+    if (view.is_open or view.rebinds) and not view.world.stopping:
+        if not (waits and view.is_open):
             yield from update.begin_batch(view)
         yield from update.prepare_next(view)
     yield from repair.arm(view)
@@ -81,10 +81,11 @@ def _once_each(actions: Iterable[Action]) -> tuple[Action, ...]:
 
 def _wake_at(view: View) -> float | None:
     """The next moment at which the answer may change though nothing happens."""
-    goes_on = view.is_open and not view.world.stopping
+    goes_on = (view.is_open or view.rebinds) and not view.world.stopping
     times: list[float | None] = [*deadlines(view.slots, view.run)]
     times += [repair.restart_at(view, slot) for slot in view.slots]
     times += [proven_at(slot, view.run) for slot in view.slots]
+    times += [view.world.bound.wake_at]
     for slot in view.slots:
         attempt = view.attempts.get(slot.number)
         if attempt is None or view.has_given_up(attempt):

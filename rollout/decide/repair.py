@@ -146,11 +146,13 @@ def _may_restart(revision: Revision) -> bool:
 
 
 def _concerns_restart(view: View, slot: Slot) -> bool:
+    if slot.adrift:
+        return False
     if slot.bucket is Bucket.LOST:
         return True
     if slot.bucket is Bucket.FAILED:
         # Start-first has kept the old task: the failed new one is not tried again beside it.
-        return not slot.old
+        return all(task.container_id in view.world.bound.adrift for task in slot.old)
     return slot.bucket is Bucket.DOWN and view.run.paused
 
 

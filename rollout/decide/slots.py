@@ -7,9 +7,10 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     STARTING  a new task is up but not running well yet
     VACATED   the old one was stopped for a new one that is Ready: start it
     FAILED    a new task of this run ended; nothing new is up
-    DIRTY     an old task is up, nothing new is
+    DIRTY     an old task is up, nothing new is; one that is adrift counts as old
     DOWN      an old task was the last one, or one that failed before a resume or before another
-              definition was asked for meanwhile, and it is not up
+              definition was asked for meanwhile, or one that went down with what it was bound to,
+              and it is not up
     LOST      the last task had the definition asked for, and it ended
     VACANT    there is nothing, or only what was stopped for something else, or scaled away; of a
               completed update also what was there before it: the task itself was removed by hand
@@ -18,13 +19,15 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from msgspec import Struct
 
 from rollout.decide.run import Run
 from rollout.model.task import Task
+
+_NOTHING: Mapping[str, str] = {}
 
 
 class Bucket(StrEnum):
@@ -58,6 +61,12 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     last: Task | None = None
     """What ended last; it need not have been made last (start-first).  After a completed update,
     of the tasks asked for, where there is one: predecessors may have taken long to stop."""
+    adrift: str = ""
+    """Why what is in it, or was until that was gone, is out of date though its definition is not:
+    what it was bound to is gone or was replaced."""
+    digest: str = ""
+    """Of the definition that it is to have: the run's, or in a paused one that of what is
+    adrift."""
     existed: bool = False
     """It was there before this run began, so replacing it is part of the update."""
 
@@ -68,21 +77,34 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
 
 
 def slots_of(
-    tasks: Iterable[Task], run: Run, leaving: frozenset[str] = frozenset()
+    tasks: Iterable[Task],
+    run: Run,
+    leaving: frozenset[str] = frozenset(),
+    adrift: Mapping[str, str] = _NOTHING,
+    adopted: str = "",
 ) -> tuple[Slot, ...]:
     """Every slot that has a container, in ascending order.
 
     `leaving`: container ids of tasks that are being stopped.  One that was to make room for a
     definition that is no longer asked for will be gone as well, though it has the right one.
+    `adrift`: container id → why, of tasks that are bound to what is gone: out of date as well.
+    `adopted`: the digest of the definition that tasks without one were taken over with.
     """
     by_slot: dict[int, list[Task]] = defaultdict(list)
     for task in tasks:
         by_slot[task.slot].append(task)
-    return tuple(_slot(number, by_slot[number], run, leaving) for number in sorted(by_slot))
+    return tuple(
+        _slot(number, by_slot[number], run, leaving, adrift, adopted) for number in sorted(by_slot)
+    )
 
 
 def vacant(number: int, run: Run) -> Slot:
-    return Slot(number=number, bucket=Bucket.VACANT, existed=number <= run.slots_before)
+    return Slot(
+        number=number,
+        bucket=Bucket.VACANT,
+        digest=run.digest,
+        existed=number <= run.slots_before,
+    )
 
 
 def was_shut_down(slot: Slot) -> bool:
@@ -91,9 +113,16 @@ def was_shut_down(slot: Slot) -> bool:
     return slot.last is not None and _was_stopped_for_another(slot.last, slot.tasks)
 
 
-def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> Slot:
+def _slot(
+    number: int,
+    found: list[Task],
+    run: Run,
+    leaving: frozenset[str],
+    adrift: Mapping[str, str],
+    adopted: str,
+) -> Slot:
     tasks = tuple(sorted(found, key=_age)) if len(found) > 1 else tuple(found)
-    digest = run.target.digest
+    digest = _wanted(tasks, run, adrift, adopted) if adrift and run.paused else run.target.digest
     ran: list[Task] = []
     new: list[Task] = []
     old: list[Task] = []
@@ -101,7 +130,7 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
     ready: Task | None = None
     last: Task | None = None
     for task in tasks:
-        fits = task.digest == digest
+        fits = task.digest == digest and task.container_id not in adrift
         if fits and _is_of_run(task, run) and not _was_one_too_many(task, run):
             ran.append(task)
         if task.alive:
@@ -110,16 +139,25 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
             last = task if last is None or _matters(task, run) >= _matters(last, run) else last
         elif task.prepared:
             # One that an earlier run has left Ready would, once started, not be judged by this one.
-            if ready is None and fits and task.revision >= run.first:
+            judged = task.revision >= run.first or digest != run.digest
+            if ready is None and fits and judged:
                 ready = task
             else:
                 stale.append(task)
     if len(new) > 1:
         # The one that runs longest well is kept.
         new.sort(key=lambda task: (not task.running, _age(task)))
+    lost = "" if new else _lost(old, last, ran, adrift)
+    if lost:
+        # It begins anew: what it did before is no longer what it is judged by.
+        ran = []
     return Slot(
         number=number,
-        bucket=_bucket(tasks, new, old, ready, ran, last, run),
+        adrift=lost,
+        digest=digest,
+        bucket=_adrift_bucket(old, ready, last)
+        if lost
+        else _bucket(tasks, new, old, ready, ran, last, run),
         tasks=tasks,
         new=new[0] if new else None,
         old=tuple(old),
@@ -130,6 +168,34 @@ def _slot(number: int, found: list[Task], run: Run, leaving: frozenset[str]) -> 
         last=last,
         existed=_existed(tasks, number, run),
     )
+
+
+def _wanted(tasks: tuple[Task, ...], run: Run, adrift: Mapping[str, str], adopted: str) -> str:
+    """A paused update is not continued by what happens to a neighbour: what is adrift in a slot
+    that it has not reached gets its own definition again."""
+    started = [task for task in tasks if task.alive or (task.ended and task.started_at)]
+    if not started:
+        return run.digest
+    newest = max(started, key=lambda task: (task.alive, task.created_at))
+    return newest.digest or adopted if newest.container_id in adrift else run.digest
+
+
+def _lost(old: list[Task], last: Task | None, ran: list[Task], adrift: Mapping[str, str]) -> str:
+    """Why there is nothing in the slot that is bound to what is there; not where the run has begun
+    it since."""
+    newest = old[-1] if old else last
+    if newest is None or any(task.container_id not in adrift for task in (*old, newest)):
+        return ""
+    if ran and ran[-1].created_at > newest.created_at:
+        return ""
+    return adrift[newest.container_id]
+
+
+def _adrift_bucket(old: list[Task], ready: Task | None, last: Task | None) -> Bucket:
+    if old:
+        return Bucket.DIRTY
+    stopped = ready is not None and last is not None and _end(last) >= ready.created_at
+    return Bucket.VACATED if stopped else Bucket.DOWN
 
 
 def _existed(tasks: tuple[Task, ...], number: int, run: Run) -> bool:

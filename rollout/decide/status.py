@@ -15,6 +15,8 @@ from rollout.model.state import Cause, ContainerStatus, Health, MarkKind, TaskSt
 from rollout.model.status import GIVES_UP, ServiceStatus, SlotStatus, name_slots
 from rollout.model.task import Task, describe_restarts, state_of
 
+_TO_COME = (Bucket.DIRTY, Bucket.DOWN, Bucket.VACANT, Bucket.LOST)
+
 
 def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
     target = view.run.target
@@ -36,7 +38,7 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         in_flux=in_flux,
         updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
         total=len(view.slots),
-        running=len({s.number for s in view.slots for task in s.tasks if task.running}),
+        running=len({s.number for s in view.slots for task in s.tasks if _works(view, task)}),
         desired=target.spec.slots,
         waiting_for=wait.what,
         until=wait.until,
@@ -46,6 +48,11 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         failures=view.failures,
         outcome=last.kind if at_rest and last is not None else None,
     )
+
+
+def _works(view: View, task: Task) -> bool:
+    """It runs, and not in the namespace of something that is gone."""
+    return task.running and task.container_id not in view.world.bound.dead
 
 
 def _update_state(view: View) -> tuple[UpdateState | None, str]:
@@ -88,11 +95,17 @@ class _Wait(NamedTuple):
 
 def _waiting(view: View) -> _Wait:
     """The one thing that the service waits for now."""
-    if view.run.finished or (view.run.paused and not view.batch.in_flux):
+    at_its_end = view.run.finished or (view.run.paused and not view.batch.in_flux)
+    if at_its_end and not view.rebinds:
         return _Wait()
     service = view.run.target.service
     if view.waits_for:
         return _Wait(view.waits_for[0])
+    if view.world.bound.missing and any(_is_unbound(view, slot) for slot in view.slots):
+        return _Wait(next(iter(view.world.bound.missing.values())))
+    if at_its_end and not view.batch.in_flux:
+        first = next(slot for slot in view.batch.candidates if slot.adrift)
+        return _Wait(f"{service}.{first.number} to be bound anew: {first.adrift}")
     starting = [slot for slot in view.slots if slot.bucket is Bucket.STARTING]
     if starting:
         return _waiting_to_run(view, starting)
@@ -145,6 +158,11 @@ def _restarting(view: View) -> tuple[int, ...]:
     )
 
 
+def _is_unbound(view: View, slot: Slot) -> bool:
+    """It gets a task once what that is to be bound to is there."""
+    return slot.number not in view.bindable and slot.bucket in _TO_COME
+
+
 def _killed_at(view: View) -> Iterator[float]:
     """When the grace of each task that is being stopped is over; only who stops it knows."""
     for slot in view.slots:
@@ -167,6 +185,7 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
     until: float | None = None
     eventful = slot.ready is not None or bool(view.world.busy) or bool(view.attempts)
     eventful = eventful or (task is not None and task.restarts > 0)
+    why = _adrift(view, task)
     if task is not None and task.running and not eventful:
         # Most slots of a large fleet: there is nothing to say about them.
         state = TaskState.RUNNING
@@ -179,7 +198,8 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
         updated=slot.bucket is Bucket.UPDATED,
         revision=task.revision if task else 0,
         task=task,
-        note=note,
+        note=note or (f"out of date: {why}" if why else ""),
+        adrift=why,
         since=_since(task),
         until=until,
         fresh=task is not None and task.digest == view.run.digest,
@@ -194,6 +214,10 @@ def _stopping(view: View, slot: Slot) -> Task | None:
         if task.alive and (told or task.container_id in view.leaving):
             return task
     return None
+
+
+def _adrift(view: View, task: Task | None) -> str:
+    return "" if task is None else view.world.bound.adrift.get(task.container_id, "")
 
 
 def _task_that_matters(slot: Slot) -> Task | None:

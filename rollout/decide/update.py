@@ -8,7 +8,9 @@ from rollout.decide.batch import proven_at
 from rollout.decide.failure import retry_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.view import View
+from rollout.decide.world import may_be_bound
 from rollout.model.action import Action, Prepare, Start, Stop
+from rollout.model.bindings import siblings_of
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order
 from rollout.model.state import ContainerStatus
@@ -19,12 +21,12 @@ def prepare_next(view: View) -> Iterator[Action]:
     """The next batch is made Ready while this one is waited for."""
     for slot in view.batch.candidates[: view.batch.parallelism]:
         if slot.ready is None:
-            yield from prepare(view, slot, view.run.target, _why(view, slot))
+            yield from prepare(view, slot, view.revision_of(slot.digest), _why(view, slot))
 
 
 def begin_batch(view: View) -> Iterator[Action]:
     """Once all tasks of the batch are Ready and the delay is over, take the step that shows."""
-    chosen = next_batch(view)
+    chosen = tuple(slot for slot in next_batch(view) if slot.number in view.bindable)
     ready = [slot.ready for slot in chosen if slot.ready is not None]
     if view.now < view.batch.open_at or len(ready) < len(chosen):
         return
@@ -106,14 +108,29 @@ def _is_to_be_stopped(view: View, task: Task) -> bool:
 def prepare(
     view: View, slot: Slot, revision: Revision, cause: str, *, start: bool = False
 ) -> Iterator[Action]:
+    bound = view.world.bound
+    if not may_be_bound(bound, revision.spec):
+        return
     attempt = view.attempt(slot.number, revision.digest)
     if attempt is None or (retry_at(attempt) <= view.now and not view.has_given_up(attempt)):
         after = slot.tasks[-1].id if slot.tasks else ""
-        yield Prepare(revision=revision, slot=slot.number, cause=cause, after=after, start=start)
+        yield Prepare(
+            revision=revision,
+            slot=slot.number,
+            cause=cause,
+            after=after,
+            start=start,
+            siblings={
+                name: bound.homes[name]
+                for name in sorted(siblings_of(revision.spec.task) & bound.homes.keys())
+            },
+        )
 
 
 def _why(view: View, slot: Slot) -> str:
     target = view.run.target
+    if slot.adrift:
+        return f"bound anew: {slot.adrift}"
     if slot.bucket is Bucket.DOWN:
         return f"slot is down, revision {target.number}"
     what = "rolled back to" if target.is_rollback else "updated to"

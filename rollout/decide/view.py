@@ -11,9 +11,10 @@ from rollout.decide.batch import Batch, batch_of
 from rollout.decide.failure import failures_of, gave_up, too_many
 from rollout.decide.run import Run, last_completed, run_of
 from rollout.decide.slots import Bucket, Slot, slots_of, vacant, was_shut_down
-from rollout.decide.world import Attempt, World
+from rollout.decide.world import Attempt, World, may_be_bound
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction
+from rollout.model.state import Cause
 from rollout.model.status import Failure
 from rollout.model.task import Task
 
@@ -35,6 +36,8 @@ class View(Struct, frozen=True, kw_only=True):
     """Slots whose next task could not be made Ready, since this run began."""
     failures: tuple[Failure, ...]
     batch: Batch
+    bindable: frozenset[int]
+    """Slots whose task may be made: what it is to be bound to is there, and will stay."""
     leaving: frozenset[str]
     """Container ids of the tasks that are being stopped, whoever asked for that."""
 
@@ -93,6 +96,21 @@ class View(Struct, frozen=True, kw_only=True):
         watched = self.run.final_monitor_s if self.replaces else self.run.monitor_s
         return self.batch.settled_at + delay + watched
 
+    def is_rebound(self, slot: Slot) -> bool:
+        """It is adrift, and gets another task in its place though no update asks for it."""
+        numbers = (each.number for each in self.batch.candidates)
+        return bool(slot.adrift) and slot.number in numbers
+
+    @property
+    def rebinds(self) -> bool:
+        """Slots are adrift, and what they are to be bound to is there."""
+        return any(slot.adrift for slot in self.batch.candidates)
+
+    def revision_of(self, digest: str) -> Revision:
+        """The newest that asks for it; what is asked for now where that is no longer recorded."""
+        found = (each for each in reversed(self.world.revisions) if each.digest == digest)
+        return next(found, self.run.target)
+
     def attempt(self, number: int, digest: str) -> Attempt | None:
         """What became of the tries to make a task of this definition Ready in a slot."""
         found = self.attempts.get(number)
@@ -121,19 +139,24 @@ class View(Struct, frozen=True, kw_only=True):
 def view_of(world: World) -> View:
     run = run_of(world.revisions, world.deadline_s, world.came_up_at)
     leaving = world.leaving | frozenset(_stopped_by_others(world, run))
-    found = slots_of(world.tasks, run, leaving)
+    adopted = next((r.digest for r in world.revisions if r.cause is Cause.ADOPTED), "")
+    found = slots_of(world.tasks, run, leaving, world.bound.adrift, adopted)
     wanted, extra = _choose(found, run)
     attempts = {
         each.slot: _in_this_run(each, run)
         for each in world.attempts
         if each.last_at >= run.began_at
     }
-    ours = {slot: each for slot, each in attempts.items() if each.digest == run.digest}
-    replaced = tuple(
-        slot for slot in wanted if slot.existed and (slot.run or slot.bucket in _TO_REPLACE)
+    wanted_digest = {slot.number: slot.digest for slot in wanted}
+    ours = {slot: each for slot, each in attempts.items() if each.digest == wanted_digest.get(slot)}
+    replaces = any(_is_replaced(slot) for slot in wanted)
+    members = tuple(
+        slot
+        for slot in wanted
+        if (_is_replaced(slot) or slot.adrift if replaces else not slot.existed)
     )
-    added = tuple(slot for slot in wanted if not slot.existed)
-    members = replaced or added
+    is_for_ever = world.supervised and not world.stopping and (run.paused or run.finished)
+    bindable = frozenset(slot.number for slot in wanted if _has_home(world, slot))
     failures = failures_of(members, ours, run, world.now, None)
     handed_out_at = _handed_out_at(members, failures)
     if handed_out_at is not None:
@@ -144,10 +167,20 @@ def view_of(world: World) -> View:
         slots=wanted,
         extra=extra,
         members=members,
-        replaces=bool(replaced),
+        replaces=replaces,
         attempts=attempts,
         failures=failures,
-        batch=batch_of(wanted, members, run, world.now, world.busy, ours, failures),
+        batch=batch_of(
+            wanted,
+            members,
+            run,
+            world.now,
+            world.busy,
+            {} if is_for_ever else ours,
+            failures,
+            bindable,
+        ),
+        bindable=bindable,
         leaving=leaving,
     )
 
@@ -164,6 +197,19 @@ def _stopped_by_others(world: World, run: Run) -> Iterator[str]:
         ends_at = task.stop_ends_at
         if ends_at is not None and world.now < ends_at and task.revision < run.first:
             yield task.container_id
+
+
+def _is_replaced(slot: Slot) -> bool:
+    return slot.existed and (bool(slot.run) or slot.bucket in _TO_REPLACE)
+
+
+def _has_home(world: World, slot: Slot) -> bool:
+    """All is there that a task of its definition is bound to."""
+    if not world.bound.missing:
+        return True
+    found = (each.spec for each in reversed(world.revisions) if each.digest == slot.digest)
+    spec = next(found, world.revisions[-1].spec)
+    return may_be_bound(world.bound, spec)
 
 
 def _in_this_run(attempt: Attempt, run: Run) -> Attempt:

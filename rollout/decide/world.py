@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from rollout.model.action import Action
+from rollout.model.bindings import siblings_of
 from rollout.model.revision import Revision
+from rollout.model.spec import ServiceSpec
 from rollout.model.status import ServiceStatus
 from rollout.model.task import Task
 
@@ -23,6 +25,26 @@ class Attempt(Struct, frozen=True, kw_only=True):
     error: str
     final: bool = False
     """The engine will never make it as it is defined: it is not tried again."""
+
+
+class Bindings(Struct, frozen=True, kw_only=True):
+    """What the service's tasks are bound to of its siblings (see `decide.bindings`)."""
+
+    homes: Mapping[str, str] = {}
+    """Sibling → the container of it that a new task is to be bound to."""
+    missing: Mapping[str, str] = {}
+    """Sibling → what is waited for, in words: nothing is bound to it until then."""
+    in_vain: str = ""
+    """That of it which will not come any more."""
+    adrift: Mapping[str, str] = {}
+    """Container id → why: tasks that are bound to what is gone, or has been replaced."""
+    dead: frozenset[str] = frozenset()
+    """Those of them that cannot work: their namespace is gone."""
+    wake_at: float | None = None
+    """When this may change though nothing happens."""
+
+
+NO_BINDINGS = Bindings()
 
 
 class World(Struct, frozen=True, kw_only=True):
@@ -46,10 +68,17 @@ class World(Struct, frozen=True, kw_only=True):
     """`db to be healthy`: nothing new of the service is started as long as that is not so."""
     in_vain: str = ""
     """That of it which will not come any more."""
+    bound: Bindings = NO_BINDINGS
     stopping: bool = False
     """The controller was asked to end: finish what is in flight, begin nothing."""
     supervised: bool = False
     """Somebody watches for good, not only until the update has ended."""
+
+
+def may_be_bound(bound: Bindings, spec: ServiceSpec) -> bool:
+    """What a task of this definition is bound to is there, and will stay."""
+    needed = siblings_of(spec.task).union(spec.restarts_with)
+    return bound.missing.keys().isdisjoint(needed | {spec.name})
 
 
 class Decision(Struct, frozen=True, kw_only=True):

@@ -22,6 +22,8 @@ class Prepare(Struct, frozen=True, kw_only=True):
     after: str = ""
     """The id of the slot's newest task as it was when this was decided, empty where there was none.
     The new task's id follows from it, so that who decides on the same sight makes the same task."""
+    siblings: dict[str, str] = {}
+    """Service → the container of it that the new one is bound to: `network_mode: service:NAME`."""
     start: bool = False
     """Start it as soon as it is Ready: for slots that have nothing to wait for."""
 

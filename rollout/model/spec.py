@@ -323,6 +323,9 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     volumes: tuple[Volume, ...] = ()
     depends_on: dict[str, str] = {}
     """Service name → condition."""
+    restarts_with: tuple[str, ...] = ()
+    """Services that it depends on with `restart: true`: it is replaced after each of their
+    updates."""
     completes: bool = False
     """Others wait for it to complete: a task that exits 0 has done what it is for."""
     constraints: tuple[str, ...] = ()

@@ -36,6 +36,9 @@ class SlotStatus(Struct, frozen=True, kw_only=True):
     task: Task | None = None
     note: str = ""
     """`waiting for web.1`, `health: starting`, `exited 3`"""
+    adrift: str = ""
+    """Why the task is out of date though its definition is not: `vpn.1 was started again after
+    it`."""
     since: float = 0.0
     until: float | None = None
     """When what it waits for is over at the latest."""
@@ -80,12 +83,13 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
 
     @property
     def unstable(self) -> tuple[int, ...]:
-        """Slots that are up without running well, and that no failure of the update speaks of."""
+        """Slots that are up without running well, and that no failure of the update speaks of; and
+        those whose task is bound to what is gone."""
         failed = {failure.slot for failure in self.failures}
         return tuple(
             slot.slot
             for slot in self.slots
-            if slot.state is TaskState.STARTING and slot.slot not in failed
+            if (slot.state is TaskState.STARTING and slot.slot not in failed) or slot.adrift
         )
 
     @property

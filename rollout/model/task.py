@@ -55,6 +55,12 @@ class Task(Struct, frozen=True, kw_only=True):
     stop_signal: str = ""
     stop_ends_at: float | None = None
     """It was asked to end, by whoever, and is up still: by then it is down, or will not be."""
+    down_at: float | None = None
+    """When its process ended last, also where it runs again."""
+    namespaces_of: tuple[str, ...] = ()
+    """The containers whose network, pid or ipc namespace it is in."""
+    volumes_of: tuple[str, ...] = ()
+    """The containers whose volumes it has mounted (`volumes_from`)."""
     ports: tuple[str, ...] = ()
     """As `docker ps` writes them: `0.0.0.0:8000->80/tcp`."""
     spec: str = ""

@@ -230,3 +230,30 @@ def test_only_the_services_of_the_file_are_taken_over(
     assert web["Labels"]["rollout.revision"] == "2"
     rollout("rm", stack)
     eventually(lambda: not _rows(client, stack, "db", all=True))
+
+
+def test_one_that_shares_a_network_is_taken_over_and_rolled_back(
+    stack: str, image: str, client: docker.APIClient, tmp_path: Path
+) -> None:
+    """The engine shows the owner's host name as the other's own, and takes none at creation."""
+    cadence = "update_config: {monitor: 100ms}, rollback_config: {monitor: 100ms}"
+    template = f"""
+        services:
+          vpn: {{image: {image}, environment: {{VERSION: "@"}}, stop_grace_period: 1s,
+                deploy: {{{cadence}}}}}
+          app: {{image: {image}, environment: {{VERSION: "@"}}, stop_grace_period: 1s,
+                network_mode: "service:vpn", deploy: {{{cadence}}}}}
+        """
+    compose_up(client, stack, compose_file(tmp_path, template.replace("@", "1")))
+    rollout("deploy", "-c", compose_file(tmp_path, template.replace("@", "2")), stack)
+    assert _is_shared(client, stack)
+
+    for service in ("app", "vpn"):
+        rollout("rollback", f"{stack}_{service}")
+        assert _is_shared(client, stack)
+
+
+def _is_shared(client: docker.APIClient, stack: str) -> bool:
+    (app,), (vpn,) = (_rows(client, stack, name) for name in ("app", "vpn"))
+    mode: str = client.inspect_container(app["Id"])["HostConfig"]["NetworkMode"]
+    return mode == f"container:{vpn['Id']}"

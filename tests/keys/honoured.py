@@ -90,12 +90,18 @@ HONOURED = (
             "cap_add cap_drop security_opt sysctls devices device_cgroup_rules gpus userns_mode pid"
             " ipc uts cgroup cgroup_parent runtime isolation"
         ),
-        "as Compose sets them; `service:NAME` is that service's task",
+        (
+            "as Compose sets them; `service:NAME` is that service's task: whoever shares something"
+            " with it is replaced after it"
+        ),
     ),
     ("logging", "as Compose sets it; `rollout logs` needs a driver that can be read"),
     (
         "depends_on",
-        "conditions are waited for, by updates too; removal goes the other way round",
+        (
+            "conditions are waited for, by updates too; with `restart: true` a service is replaced"
+            " after each update of that one; removal goes the other way round"
+        ),
     ),
     ("post_start pre_stop", "run in each task"),
     ("container_name", "for one replica; it goes from task to task"),

@@ -20,6 +20,7 @@ from rollout.compose.load import load
 from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.surroundings import network_config
 from rollout.engine.docker.translate import Json, creation
+from rollout.model.dependencies import dependencies_first
 from rollout.model.spec import RestartCondition, ServiceSpec
 from rollout.model.stack import Stack
 from tests.support.engine import revision
@@ -56,18 +57,25 @@ def compose_up(client: docker.APIClient, project: str, file: str) -> None:
         run_compose(project, file, "up", "-d")
         return
     stack = load((file,), environ=dict(os.environ), project_name=project, cwd=Path(file).parent)
-    for spec in stack.services:
+    specs = {spec.name: spec for spec in stack.services}
+    order = dependencies_first({name: spec.depends_on for name, spec in specs.items()})
+    started: dict[str, str] = {}
+    for spec in map(specs.__getitem__, order):
         for network in spec.networks:
             if not client.networks(names=[network.name]):
                 client.create_network(
                     network.name, labels=network_config(network, project)["Labels"]
                 )
         for number in range(1, spec.slots + 1):
-            _start(client, stack, spec, number)
+            container = _start(client, stack, spec, number, started)
+            started.setdefault(spec.name, container)
 
 
-def _start(client: docker.APIClient, stack: Stack, spec: ServiceSpec, number: int) -> None:
-    made = creation(revision(stack.name, spec), number, "x", api=(1, 41), namespaces={}).config
+def _start(
+    client: docker.APIClient, stack: Stack, spec: ServiceSpec, number: int, started: dict[str, str]
+) -> str:
+    wanted = revision(stack.name, spec)
+    made = creation(wanted, number, "x", api=(1, 41), namespaces=started).config
     labels = {k: v for k, v in made["Labels"].items() if not k.startswith("rollout.")}
     labels["com.docker.compose.container-number"] = str(number)
     labels["com.docker.compose.depends_on"] = ",".join(
@@ -83,10 +91,11 @@ def _start(client: docker.APIClient, stack: Stack, spec: ServiceSpec, number: in
             said = str(first) if first == last else f"{first}-{last}"
             config["HostConfig"]["PortBindings"][key] = [{"HostIp": port.host_ip, "HostPort": said}]
     name = spec.task.container_name or f"{stack.name}-{spec.name}-{number}"
-    container = client.create_container_from_config(config, name)["Id"]  # type: ignore[no-untyped-call]
+    container: str = client.create_container_from_config(config, name)["Id"]  # type: ignore[no-untyped-call]
     for folder, tar in file_archives(spec.task, stack.contents.__getitem__):
         client.put_archive(container, folder, _dated(tar))
     client.start(container)
+    return container
 
 
 def _dated(tar: bytes) -> bytes:

@@ -32,6 +32,7 @@ from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
+from rollout.model.bindings import siblings_of
 from rollout.model.revision import Revision
 from rollout.model.secrets import without_secrets_of
 from rollout.model.spec import Hook, ServiceSpec
@@ -56,6 +57,16 @@ class _Taken(Struct, frozen=True):
     alive: bool
 
 
+def _check_siblings(action: Prepare) -> None:
+    revision = action.revision
+    missing = sorted(siblings_of(revision.spec.task) - action.siblings.keys())
+    if missing:
+        raise NotFoundError(
+            f"{revision.service} shares a namespace with {missing[0]}, which has no task",
+            hint=f"deploy {missing[0]} first",
+        )
+
+
 class Act:
     """Safe to use from many threads, for different targets."""
 
@@ -70,6 +81,7 @@ class Act:
         behind."""
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
+        _check_siblings(action)
         node = str(self._api.info()["Name"]) if asks_for_node(revision.spec.task) else ""
         after = action.after
         for _ in range(_TRIES):
@@ -79,7 +91,7 @@ class Act:
                 slot,
                 task,
                 api=self._api.version,
-                namespaces=self._namespaces(revision),
+                namespaces=action.siblings,
                 node=node,
             )
             with _saying_what_is_final():
@@ -221,23 +233,6 @@ class Act:
     def _discard(self, container: str) -> None:
         with contextlib.suppress(EngineError):  # the sweep comes by again
             self._api.remove(container, force=True)
-
-    def _namespaces(self, revision: Revision) -> dict[str, str]:
-        """Service → container, for `network_mode: service:NAME` and the like."""
-        found = {}
-        for service in translate.service_namespaces(revision.spec):
-            running = [
-                task
-                for task in self._look.last(revision.stack)
-                if task.service == service and task.alive
-            ]
-            if not running:
-                raise NotFoundError(
-                    f"{revision.service} shares a namespace with {service}, which has no task",
-                    hint=f"deploy {service} first",
-                )
-            found[service] = min(running, key=lambda task: (task.slot, task.id)).container_id
-        return found
 
     # -- starting and stopping
 

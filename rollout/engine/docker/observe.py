@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -162,10 +162,20 @@ def task_of(row: Json, inspected: Json, seen: Seen) -> tuple[Task, Seen]:
         armed=(host.get("RestartPolicy") or {}).get("Name", "") not in ("", "no"),
         stop_grace_s=float(10 if config.get("StopTimeout") is None else config["StopTimeout"]),
         stop_signal=config.get("StopSignal") or "",
+        down_at=parse_time(state.get("FinishedAt")),
+        namespaces_of=tuple(_namespaces_of(host)),
+        volumes_of=tuple(said.partition(":")[0] for said in host.get("VolumesFrom") or []),
         ports=_ports(row),
         spec=spec,
     )
     return task, now_seen
+
+
+def _namespaces_of(host: Json) -> Iterator[str]:
+    for kind in ("NetworkMode", "PidMode", "IpcMode"):
+        said, _, container = str(host.get(kind) or "").partition(":")
+        if said == "container":
+            yield container
 
 
 def with_signal(task: Task, number: str, at: float) -> Task:

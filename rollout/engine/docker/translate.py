@@ -28,7 +28,6 @@ from rollout.model.spec import (
     Port,
     RestartCondition,
     RestartPolicy,
-    ServiceSpec,
     TaskSpec,
 )
 
@@ -294,13 +293,6 @@ def _endpoint(
             "MacAddress": network.mac_address if api >= MANY_NETWORKS else "",
         }
     )
-
-
-def service_namespaces(spec: ServiceSpec) -> tuple[str, ...]:
-    """The services whose network, pid or ipc namespace, or volumes, a task shares."""
-    task = spec.task
-    modes = (task.network_mode, task.pid, task.ipc, *task.volumes_from)
-    return tuple(mode.split(":")[1] for mode in modes if mode.startswith("service:"))
 
 
 def _volumes_from(said: str, namespaces: Mapping[str, str]) -> str:

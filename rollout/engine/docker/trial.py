@@ -21,6 +21,7 @@ from rollout.engine.docker.faults import is_refusal
 from rollout.engine.docker.observe import HALF_MADE
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model import labels
+from rollout.model.bindings import siblings_of
 from rollout.model.revision import Revision
 from rollout.model.spec import Mount, ServiceSpec, TaskSpec
 from rollout.model.state import Cause
@@ -71,7 +72,7 @@ def _config(api: Api, spec: ServiceSpec, stack: str, node: str) -> Json:
         1,
         labels.new_task_id(),
         api=api.version,
-        namespaces=dict.fromkeys(translate.service_namespaces(spec), _ANYBODY),
+        namespaces=dict.fromkeys(siblings_of(spec.task), _ANYBODY),
         node=node,
     )
     return {

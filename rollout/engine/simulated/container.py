@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from rollout.engine.simulated.clock import Timer, VirtualClock
 from rollout.engine.simulated.faults import Behaviour
 from rollout.model.labels import container_name
@@ -35,6 +37,24 @@ Tell = Callable[["Container", str], None]
 """Called after each change, with the engine's word for it."""
 
 
+class Bound(Struct, frozen=True, kw_only=True):
+    """What a container shares with others: their ids, and whether they let it in now."""
+
+    namespaces_of: tuple[str, ...] = ()
+    volumes_of: tuple[str, ...] = ()
+    dies_with: str = ""
+    """Whose pid namespace it is in: it ends as soon as that one does."""
+    is_up: Callable[[str], bool] = lambda _: True
+
+    @property
+    def refusal(self) -> str:
+        down = [owner for owner in self.namespaces_of if not self.is_up(owner)]
+        return f"cannot join network of a non running container: {down[0]}" if down else ""
+
+
+NOTHING: Final = Bound()
+
+
 class Container:
     """Use with the clock's lock held."""
 
@@ -48,6 +68,7 @@ class Container:
         behaviour: Behaviour,
         clock: VirtualClock,
         tell: Tell,
+        bound_to: Bound = NOTHING,
     ) -> None:
         self.revision = revision
         self.slot = slot
@@ -56,12 +77,14 @@ class Container:
         self.behaviour = behaviour
         self.status = ContainerStatus.CREATED
         self.error = ""
+        self.bound_to = bound_to
         self._label = label
         self._clock = clock
         self._tell = tell
         self.created_at = clock.now()
         self._started_at: float | None = None
         self._finished_at: float | None = None
+        self._down_at: float | None = None
         self._health = Health.NONE
         self._running_since: float | None = None
         self._unhealthy_since: float | None = None
@@ -92,10 +115,14 @@ class Container:
     def start(self) -> None:
         """Up; or, where it cannot be, created still and with an error."""
         now = self._clock.now()
-        if self.behaviour.start_error:
-            self.error = self.behaviour.start_error
-            self._exit_code = _NOT_STARTED
-            self._finished_at = self.created_at
+        if error := self.behaviour.start_error or self.bound_to.refusal:
+            self.error = error
+            if self._started_at is None:
+                self._exit_code = _NOT_STARTED
+                self._finished_at = self.created_at
+            else:
+                self.status = ContainerStatus.EXITED
+                self._finished_at = self._down_at
             self._changed("die")
             return
         self._cancel_plans()
@@ -138,6 +165,14 @@ class Container:
         if self.status is ContainerStatus.RUNNING:
             self._oom_killed = oom_killed
             self._end(code, by_itself=True)
+
+    def restart_by_hand(self) -> None:
+        """`docker restart`: down and up again, with the policy it has."""
+        if self.status is ContainerStatus.RUNNING:
+            policy, self._policy = self._policy, _NO_RESTART
+            self._end(_TERMINATED, by_itself=True)
+            self._policy = policy
+            self._plan(_FIRST_PAUSE_S, self.start)
 
     def sicken(self) -> None:
         """Its healthcheck begins to fail, where it has one."""
@@ -194,6 +229,9 @@ class Container:
             stop_grace_s=spec.task.stop_grace_s,
             stop_signal=spec.task.stop_signal,
             stop_ends_at=self._stop_ends_at(),
+            down_at=self._down_at,
+            namespaces_of=self.bound_to.namespaces_of,
+            volumes_of=self.bound_to.volumes_of,
             spec=self._label,
         )
 
@@ -233,7 +271,7 @@ class Container:
 
     def _end(self, code: int, *, by_itself: bool) -> None:
         self._cancel_plans()
-        now = self._clock.now()
+        now = self._down_at = self._clock.now()
         ran_s = now - (self._started_at or now)
         self._exit_code = code
         if self.has_healthcheck:

@@ -17,15 +17,17 @@ from msgspec import Struct
 
 from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine, Remain, Unreadable
 from rollout.engine.simulated.clock import VirtualClock
-from rollout.engine.simulated.container import Container
+from rollout.engine.simulated.container import NOTHING, Bound, Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
 from rollout.engine.simulated.store import MemoryStore, stack_of
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop, TaskAction
+from rollout.model.bindings import namespace_owners, siblings_of, volume_owners
 from rollout.model.canonical import canonical
 from rollout.model.labels import is_stack_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
+from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
 
 Done = Callable[[EngineError | None], None]
@@ -206,10 +208,26 @@ class SimulatedEngine:
             behaviour=behaviour,
             clock=self.clock,
             tell=self._tell,
+            bound_to=self._bound(action),
         )
         self._containers[made.container_id] = self._places[place][after] = made
         self._tell(made, "create")
         return made
+
+    def _bound(self, action: Prepare) -> Bound:
+        task = action.revision.spec.task
+        if not siblings_of(task):
+            return NOTHING
+        owners = {name: action.siblings[name] for name in siblings_of(task)}
+        return Bound(
+            namespaces_of=tuple(owners[name] for name in sorted(namespace_owners(task))),
+            volumes_of=tuple(owners[name] for name in sorted(volume_owners(task))),
+            dies_with=owners.get(task.pid.removeprefix("service:"), ""),
+            is_up=lambda owner: (
+                owner in self._containers
+                and self._containers[owner].status is ContainerStatus.RUNNING
+            ),
+        )
 
     def _label_of(self, revision: Revision) -> str:
         """A definition as containers carry it, written out once for all of them."""
@@ -265,6 +283,12 @@ class SimulatedEngine:
         with self.clock.lock:
             if (container := self._containers.get(task.container_id)) is not None:
                 container.crash(code, oom_killed=oom_killed)
+
+    def restart_by_hand(self, task: Task) -> None:
+        """`docker restart`."""
+        with self.clock.lock:
+            if (container := self._containers.get(task.container_id)) is not None:
+                container.restart_by_hand()
 
     def sicken(self, task: Task) -> None:
         """A task's healthcheck begins to fail."""
@@ -332,6 +356,10 @@ class SimulatedEngine:
         container.discard()
 
     def _tell(self, container: Container, what: str) -> None:
+        if what in ("die", "destroy"):
+            for other in tuple(self._containers.values()):
+                if other.bound_to.dies_with == container.container_id:
+                    other.crash()
         self._seen.pop(container.revision.stack, None)
         if self._witness is not None:
             self._witness(Happened(at=self.now(), what=what, task=container.task()))

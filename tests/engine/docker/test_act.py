@@ -405,8 +405,13 @@ def test_a_service_namespace_is_shared(
         prepared(engine, side)
     web = started(engine, revision(stack, service(image)))
 
-    task = prepared(engine, side)
+    engine.act(
+        Prepare(revision=side, slot=1, cause="test", siblings={"web": web.container_id}),
+        no_contents,
+    )
 
+    task = newest(engine, stack, "side")
+    assert task.namespaces_of == (web.container_id,)
     mode = raw.inspect_container(task.container_id)["HostConfig"]["NetworkMode"]
     assert mode == f"container:{web.container_id}"
 
