@@ -3,13 +3,20 @@ not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
-from rollout.decide import view
+from rollout.decide import batch, repair, update, view
+from rollout.decide import verdict as verdict_rules
 from rollout.decide.run import Run, run_of
+from rollout.decide.slots import Slot
+from rollout.decide.view import View
+from rollout.engine.simulated.container import Container
+from rollout.model.action import LedgerAction
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order
 from tests.conformance.case import Case
@@ -21,6 +28,7 @@ from tests.conformance.recording import recordings
 from tests.conformance.table import departures, in_readme
 from tests.conformance.virtual import Virtual
 
+Slots = tuple[tuple[Slot, ...], tuple[Slot, ...]]
 CASES = {each.id: Case(each) for each in recordings()}
 ALIKE: tuple[set[str], ...] = (
     {"s09b", "s15"},
@@ -111,5 +119,68 @@ def test_another_meaning_of_a_word_is_seen(
         return run_of((*revisions[:-1], replace(newest, spec=spec)), *rest)
 
     monkeypatch.setattr(view, "run_of", mistaken)
+
+    assert played(name, tmp_path).unexplained
+
+
+def _no_delay(original: Callable[..., float | None]) -> Callable[..., float | None]:
+    def mistaken(view: View, slot: Slot) -> float | None:
+        due = original(view, slot)
+        return None if due is None or slot.last is None else slot.last.finished_at
+
+    return mistaken
+
+
+def _first_named(original: Callable[[View], LedgerAction]) -> Callable[[View], LedgerAction]:
+    return lambda view: original(replace(view, failures=tuple(reversed(view.failures))))
+
+
+def _highest_kept(original: Callable[..., Slots]) -> Callable[..., Slots]:
+    def mistaken(found: tuple[Slot, ...], run: Run) -> Slots:
+        wanted, extra = original(found, run)
+        if not extra:
+            return wanted, extra
+        return found[len(found) - len(wanted) :], found[: len(found) - len(wanted)]
+
+    return mistaken
+
+
+def _no_grace(original: Callable[..., None]) -> Callable[..., None]:
+    def mistaken(container: Container, done: Callable[[], None]) -> None:
+        revision = container.revision
+        task = replace(revision.spec.task, stop_grace_s=0.1)
+        container.revision = replace(revision, spec=replace(revision.spec, task=task))
+        original(container, done)
+
+    return mistaken
+
+
+@pytest.mark.parametrize(
+    ("where", "rule", "mistaken", "name"),
+    [
+        (repair, "restart_at", _no_delay, "s48"),
+        (repair, "restart_at", lambda _: lambda view, slot: None, "s82"),
+        (verdict_rules, "on_failure", _first_named, "s62"),
+        (view, "_choose", _highest_kept, "s106"),
+        (view, "_choose", _highest_kept, "s69"),
+        (view, "too_many", lambda _: lambda bad, all_, ratio: bad / all_ >= ratio, "s61"),
+        (Container, "stop", _no_grace, "s87"),
+        (repair, "arm_at", lambda _: lambda view, slot, task: None, "s18"),
+        (update, "proven_at", lambda _: lambda slot, run: 0.0, "s92"),
+        (update, "held_back", lambda _: lambda view, chosen: (), "s06"),
+        (batch, "_urgency", lambda _: lambda slot: (0, -slot.number), "s01"),
+    ],
+)
+def test_a_rule_that_is_wrong_is_seen(
+    where: object,
+    rule: str,
+    mistaken: Callable[[Any], Any],
+    name: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No recording shows `max_attempts` and `window` as we keep them: at rest Docker restarts, and
+    no recording has a controller.  Their rules are tested in `tests/decide`."""
+    monkeypatch.setattr(where, rule, mistaken(getattr(where, rule)))
 
     assert played(name, tmp_path).unexplained
