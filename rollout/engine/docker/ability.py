@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.engine.docker.placeholders import not_filled
 from rollout.model.spec import Mount, ServiceSpec
 
 Version = tuple[int, ...]
@@ -34,11 +35,15 @@ def too_old_for(spec: ServiceSpec, api: Version) -> list[str]:
 
 
 def left_out(spec: ServiceSpec, api: Version) -> list[str]:
-    """What is done without on this engine: hints, that change no container's meaning."""
+    """What is done without on this engine, and placeholders that nobody fills in."""
+    named = [
+        f"{each} is no placeholder that is known here: it stays as it is written"
+        for each in not_filled(spec.task)
+    ]
     check = spec.task.healthcheck
     if check is not None and check.start_interval_s is not None and api < START_INTERVAL:
-        return ["healthcheck.start_interval needs a newer engine (Docker 25): ignored"]
-    return []
+        named.append("healthcheck.start_interval needs a newer engine (Docker 25): ignored")
+    return named
 
 
 def _needs(spec: ServiceSpec) -> Iterator[tuple[str, Version]]:

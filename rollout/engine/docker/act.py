@@ -27,7 +27,7 @@ from rollout.engine.docker.observe import (
     parse_time,
     spec_of,
 )
-from rollout.engine.docker.placeholders import asks_for_node
+from rollout.engine.docker.placeholders import asks_for_node, node_of
 from rollout.engine.docker.retry import appears
 from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFoundError
 from rollout.model import labels
@@ -82,7 +82,7 @@ class Act:
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
         _check_siblings(action)
-        node = str(self._api.info()["Name"]) if asks_for_node(revision.spec.task) else ""
+        node = node_of(self._api.info()) if asks_for_node(revision.spec.task) else {}
         after = action.after
         for _ in range(_TRIES):
             task = translate.task_id(revision, slot, after)

@@ -21,6 +21,7 @@ from rollout.engine.docker.host_ports import (
 from rollout.engine.docker.limits import beyond_limits
 from rollout.engine.docker.names import holder_of
 from rollout.engine.docker.observe import name_of
+from rollout.engine.docker.placeholders import node_of
 from rollout.engine.docker.placement import misplaced
 from rollout.engine.docker.surroundings import missing
 from rollout.engine.docker.trial import refused
@@ -48,7 +49,7 @@ def check(
         *missing(api, spec, stack),
     )
     # What is known already is said in our own words.
-    return found or tuple(refused(api, spec, stack, str(info.get("Name") or "")))
+    return found or tuple(refused(api, spec, stack, node_of(info)))
 
 
 def _ports_held(

@@ -81,9 +81,9 @@ def creation(
     *,
     api: tuple[int, ...],
     namespaces: Mapping[str, str],
-    node: str = "",
+    node: Mapping[str, str] = {},
 ) -> Creation:
-    """`namespaces` says which container `service:NAME` is, `node` is the engine's host name.
+    """`namespaces` says which container `service:NAME` is, `node` what is known of the node.
     Raises EngineError for what this engine cannot do.
     """
     spec = filled(revision, slot, task, node)

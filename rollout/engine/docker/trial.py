@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -30,7 +30,7 @@ _ANYBODY = "rollout-trial"
 """Whose namespaces are shared: a container that need not be there before the start."""
 
 
-def refused(api: Api, spec: ServiceSpec, stack: str, node: str) -> Iterator[str]:
+def refused(api: Api, spec: ServiceSpec, stack: str, node: Mapping[str, str]) -> Iterator[str]:
     """What the engine says against it.  Nothing where the image is not there yet: then it is asked
     again when the task is made Ready."""
     name = f"{stack}_{spec.name}.trial.{secrets.token_hex(4)}{HALF_MADE}"
@@ -58,7 +58,7 @@ def _make_and_remove(api: Api, name: str, config: Json, platform: str) -> None:
         api.remove(name, force=True)
 
 
-def _config(api: Api, spec: ServiceSpec, stack: str, node: str) -> Json:
+def _config(api: Api, spec: ServiceSpec, stack: str, node: Mapping[str, str]) -> Json:
     made = translate.creation(
         Revision(
             stack=stack,
