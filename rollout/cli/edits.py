@@ -89,6 +89,7 @@ def edit(spec: ServiceSpec, flags: Flags, *, environ: Mapping[str, str]) -> Serv
     spec = _networks(replace(spec, task=task), flags)
     return replace(
         spec,
+        restart_said=_restart_said(spec, task, flags),
         image=flags.get("image", spec.image),
         replicas=_replicas(spec, flags),
         constraints=_constraints(spec.constraints, flags),
@@ -200,6 +201,13 @@ def _restart(task: TaskSpec, flags: Flags) -> TaskSpec:
     }
     restart: RestartPolicy = replace(task.restart, **_changes(table, flags))
     return replace(task, restart=restart)
+
+
+def _restart_said(spec: ServiceSpec, task: TaskSpec, flags: Flags) -> bool:
+    """A flag about restarts says whether there are any."""
+    if not any(flag.startswith("restart-") for flag in flags):
+        return spec.restart_said
+    return task.restart.condition is RestartCondition.ANY
 
 
 def _word(kind: type[StrEnum], what: str) -> Parse:

@@ -71,6 +71,7 @@ def _of_services(watched: tuple[Watched, ...]) -> Iterator[Metric]:
 
     yield gauge("service_replicas_desired", "Replicas asked for.", lambda each: each.desired)
     yield gauge("service_replicas_running", "Slots in which a task runs well.", lambda s: s.running)
+    yield gauge("service_replicas_completed", "Slots of a job that is done.", lambda s: s.completed)
     yield gauge("service_replicas_updated", "Slots at the newest revision.", lambda s: s.updated)
     yield gauge("service_revision", "Number of the newest revision.", lambda s: s.revision.number)
     yield gauge("service_at_rest", "1 where nothing is left to do.", lambda each: each.at_rest)

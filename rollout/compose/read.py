@@ -15,7 +15,7 @@ from rollout.compose.read_files import Contents
 from rollout.compose.read_mounts import read_volumes
 from rollout.compose.read_networks import read_networks
 from rollout.compose.read_task import hosts, image_name, read_task
-from rollout.compose.read_update import read_update
+from rollout.compose.read_update import read_update, says_restart
 from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.stack import Build, Stack
 from rollout.model.units import parse_duration
@@ -62,6 +62,7 @@ def _service(name: str, node: Node, services: Collection[str], parts: Parts) -> 
         name=name,
         task=read_task(name, node, join("services", name), parts),
         completes=name in parts.completes,
+        restart_said=says_restart(node),
         mode=Mode(node.get("deploy", "mode", default="replicated")),
         replicas=replicas,
         labels=node.texts("deploy", "labels"),

@@ -56,6 +56,15 @@ def read_restart(service: Node, *, completes: bool = False) -> RestartPolicy:
     )
 
 
+def says_restart(service: Node) -> bool:
+    """Whether the file itself says that what ends is started again, whatever its exit code."""
+    policy = service.find("deploy", "restart_policy")
+    if policy is None:
+        said = str(service.get("restart", default=""))
+        return _CONDITIONS.get(said) is RestartCondition.ANY
+    return _CONDITIONS[policy.get("condition") or "any"] is RestartCondition.ANY
+
+
 def _restart(service: Node) -> RestartPolicy:
     """`on-failure:3` tries three times."""
     name, _, times = str(service.get("restart", default="")).partition(":")

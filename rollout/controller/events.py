@@ -78,7 +78,9 @@ def _of_slot(
         # A failure of the update is an event of its own.
         return
     note = f": {after.note}" if after.note else ""
-    text = f"{status.service}.{after.slot} {after.state} (revision {after.revision}){note}"
+    done = after.updated and after.state is TaskState.COMPLETE
+    what = "has completed (exit 0)" if done else f"{after.state} (revision {after.revision})"
+    text = f"{status.service}.{after.slot} {what}{note}"
     yield _event(
         status,
         at,

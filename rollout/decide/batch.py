@@ -125,6 +125,9 @@ def settled_at(slot: Slot, failed_at: float | None) -> float | None:
     if task.running_since is not None:
         # A restart by Docker moves the start, never the moment when the slot was through.
         return task.created_at if task.restarts else task.running_since
+    if slot.bucket is Bucket.COMPLETE and slot.last is not None:
+        # Of a job that ended before its healthcheck had passed.
+        return slot.last.finished_at
     if task.armed:
         # Whether it ever runs is between Docker and it.
         return task.created_at

@@ -29,15 +29,15 @@ def sweep(view: View) -> Iterator[Action]:
     Kept while the slot has nothing else: what was stopped for them says by their times that it was.
     """
     for slot in view.slots:
-        if (slot.new is None and not slot.old) or slot.number in view.batch.in_flux:
+        served = slot.new is not None or bool(slot.old) or slot.bucket is Bucket.COMPLETE
+        if not served or slot.number in view.batch.in_flux:
             # Also while the old one is being stopped: paused or not, the new one is needed.
             continue
         yield from (Remove(task=task, cause="no longer asked for") for task in slot.stale)
         if slot.ready is None:
             continue
-        if slot.new is not None or (
-            view.run.paused and slot.bucket in (Bucket.DIRTY, Bucket.FAILED) and not slot.adrift
-        ):
+        held = view.run.paused and slot.bucket in (Bucket.DIRTY, Bucket.FAILED)
+        if slot.new is not None or slot.bucket is Bucket.COMPLETE or (held and not slot.adrift):
             why = "update paused" if view.run.paused else "no longer asked for"
             yield Remove(task=slot.ready, cause=why)
 
@@ -48,7 +48,7 @@ def retire(view: View) -> Iterator[Action]:
     A stop takes the policy away; whoever stopped it died in between, or it had ended by itself.
     """
     for slot in view.slots:
-        if slot.new is None:
+        if slot.new is None and slot.bucket is not Bucket.COMPLETE:
             continue
         for task in slot.tasks:
             if task.ended and task.armed and task not in slot.run:

@@ -39,6 +39,8 @@ def waits_for(
         if at_rest and was_complete and condition != COMPLETED:
             continue
         there = tasks[service]
+        if condition == COMPLETED and decided[service].status.all_completed:
+            continue
         if not _is_met(condition, histories[service][-1], there, at_rest=at_rest):
             runs_on = condition == COMPLETED and any(task.alive for task in there)
             yield f"{service} {_WORDS.get(condition, 'to run')}", at_rest and not runs_on

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from rollout.decide.jobs import has_ended_well
 from rollout.decide.run import Run
 from rollout.decide.slots import Slot
 from rollout.decide.world import Attempt
@@ -84,6 +85,8 @@ def _of_attempt(attempt: Attempt, run: Run, now: float) -> Failure | None:
 def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> Failure | None:
     limit = deadline_of(task, run)
     ran_at = task.running_since
+    if run.ends_well and has_ended_well(task):
+        return None
     if task.armed:
         # Docker's restart policy is set only once the window is over, so it has passed.
         return None
@@ -96,18 +99,14 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
             late += f": {why}"
         return _failure(task, late, limit, deadline=True)
     ended_at = _ended_at(task)
-    if ended_at is None or (run.completes and _is_complete(task)):
+    if ended_at is None:
         return None
     window = run.monitor_s
     if handed_out_at is not None and ended_at >= handed_out_at:
         window = run.final_monitor_s
-    if ran_at is not None and ended_at - ran_at > window:
+    if ran_at is not None and ended_at - ran_at > window and not run.completes:
         return None
     return _failure(task, describe_end(task), ended_at)
-
-
-def _is_complete(task: Task) -> bool:
-    return task.ended and task.exit_code == 0 and task.unhealthy_since is None
 
 
 def _ended_at(task: Task) -> float | None:

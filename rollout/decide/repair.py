@@ -15,7 +15,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import takewhile
 
+from msgspec.structs import replace
+
 from rollout.decide.batch import proven_at
+from rollout.decide.jobs import ends_well, has_ended_well
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import prepare
 from rollout.decide.view import View
@@ -61,7 +64,7 @@ def _renew(view: View, slot: Slot, due: float, cause: str) -> Iterator[Action]:
         at_once = due <= view.now and not view.unwatched
         yield from prepare(view, slot, revision, cause, start=at_once)
     elif view.unwatched and not ready.armed and _may_restart(revision):
-        yield Arm(task=ready, policy=revision.spec.task.restart, cause="nobody will watch it")
+        yield Arm(task=ready, policy=_policy(view, revision), cause="nobody will watch it")
     elif view.now >= due:
         yield Start(task=ready, cause=cause)
 
@@ -78,7 +81,7 @@ def restart_at(view: View, slot: Slot) -> float | None:
         return None
     revision = _made_by(view, task) or view.run.target
     policy = revision.spec.task.restart
-    if policy.condition is RestartCondition.NONE:
+    if policy.condition is RestartCondition.NONE or _is_through(view, task, revision):
         return None
     if policy.condition is RestartCondition.ON_FAILURE and (
         not _failed(task) or (view.unwatched and task.armed and task.exit_code == 0)
@@ -106,7 +109,7 @@ def arm(view: View) -> Iterator[Action]:
             due = arm_at(view, slot, task)
             if due is not None and (at_once or view.now >= due):
                 revision = _made_by(view, task) or view.run.target
-                policy = revision.spec.task.restart
+                policy = _policy(view, revision)
                 yield Arm(task=task, policy=policy, cause="watched long enough")
 
 
@@ -115,6 +118,9 @@ def arm_at(view: View, slot: Slot, task: Task) -> float | None:
     if task.armed or not task.running or task.running_since is None:
         return None
     if view.supervised and _was_restarted(slot, task):
+        return None
+    if view.run.completes and not view.unwatched:
+        # Its end is waited for, and an exit code other than 0 is a failure at any time.
         return None
     revision = _made_by(view, task) or view.run.target
     if not _may_restart(revision) or not task.digest:
@@ -139,6 +145,19 @@ def disarm(view: View) -> Iterator[Action]:
             if task.alive and task.armed and task.restarts:
                 policy = RestartPolicy(condition=RestartCondition.NONE)
                 yield Arm(task=task, policy=policy, cause="restarted by Docker, taken back")
+
+
+def _is_through(view: View, task: Task, revision: Revision) -> bool:
+    """A job's task that has ended well: never started again, whatever the update."""
+    return has_ended_well(task) and ends_well(revision.spec, view.run.past)
+
+
+def _policy(view: View, revision: Revision) -> RestartPolicy:
+    """What Docker is told: of what may be a job, not to start again what ends well."""
+    policy = revision.spec.task.restart
+    if policy.condition is RestartCondition.ANY and ends_well(revision.spec, view.run.past):
+        return replace(policy, condition=RestartCondition.ON_FAILURE)
+    return policy
 
 
 def _may_restart(revision: Revision) -> bool:

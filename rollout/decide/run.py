@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from rollout.decide.jobs import Past, ends_well
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order, UpdateConfig
 from rollout.model.state import MarkKind
@@ -45,12 +46,21 @@ class Run(Struct, frozen=True, kw_only=True):
     ratio: float
     order: Order
     deadline_s: float
-    completes: bool = False
-    """A task that exits 0 has done what it is for."""
+    past: Past = Past()
 
     @property
     def digest(self) -> str:
         return self.target.digest
+
+    @property
+    def ends_well(self) -> bool:
+        """A task that exits 0 has done what it is for."""
+        return ends_well(self.target.spec, self.past)
+
+    @property
+    def completes(self) -> bool:
+        """Others wait for that: it is through when all its tasks have ended."""
+        return self.target.spec.completes
 
     @property
     def paused(self) -> bool:
@@ -96,7 +106,6 @@ def run_of(
         action=cadence.failure_action,
         ratio=cadence.max_failure_ratio,
         order=cadence.order,
-        completes=target.spec.completes,
         deadline_s=target.spec.progress_deadline_s if deadline_s is None else deadline_s,
     )
 

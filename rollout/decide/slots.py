@@ -6,6 +6,7 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     OVERLAP   a new task runs, an old one too (start-first): the old one is to be stopped
     STARTING  a new task is up but not running well yet
     VACATED   the old one was stopped for a new one that is Ready: start it
+    COMPLETE  the last task had the definition asked for, and has done what it is for: a job's
     FAILED    a new task of this run ended; nothing new is up
     DIRTY     an old task is up, nothing new is; one that is adrift counts as old
     DOWN      an old task was the last one, or one that failed before a resume or before another
@@ -24,6 +25,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from rollout.decide.jobs import has_ended_well, was_complete_as_job
 from rollout.decide.run import Run
 from rollout.model.task import Task
 
@@ -35,6 +37,7 @@ class Bucket(StrEnum):
     OVERLAP = "overlap"
     STARTING = "starting"
     VACATED = "vacated"
+    COMPLETE = "complete"
     FAILED = "failed"
     DIRTY = "dirty"
     DOWN = "down"
@@ -99,9 +102,12 @@ def slots_of(
 
 
 def vacant(number: int, run: Run) -> Slot:
+    """Without a container.  That of a job that is through may have been tidied away: it is not run
+    once more for that."""
+    through = was_complete_as_job(run.target)
     return Slot(
         number=number,
-        bucket=Bucket.VACANT,
+        bucket=Bucket.COMPLETE if through else Bucket.VACANT,
         digest=run.digest,
         existed=number <= run.slots_before,
     )
@@ -242,6 +248,18 @@ def _may_have_ended_with_engine(task: Task, run: Run) -> bool:
     return task.ended and _end(task) <= run.came_up_at
 
 
+def _is_complete(task: Task, tasks: tuple[Task, ...], run: Run) -> bool:
+    """It has ended well, and by itself."""
+    return (
+        run.ends_well
+        and task.digest == run.digest
+        and has_ended_well(task)
+        and not _was_one_too_many(task, run)
+        and not _was_stopped_for_another(task, tasks)
+        and (run.finished or not _may_have_ended_with_engine(task, run))
+    )
+
+
 def _was_down_before(task: Task, run: Run) -> bool:
     """It failed under the definition asked for, then another was asked for, now this one again: a
     slot to be replaced first, not a task to be restarted beside the batches."""
@@ -281,6 +299,8 @@ def _bucket(
         if not new[0].running:
             return Bucket.STARTING
         return Bucket.OVERLAP if old else Bucket.UPDATED
+    if not old and last is not None and _is_complete(last, tasks, run):
+        return Bucket.COMPLETE
     if ran and ran[-1].ended:
         return Bucket.FAILED
     if old:

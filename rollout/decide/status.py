@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from rollout.decide.failure import deadline_of, describe_end
+from rollout.decide.jobs import ASSUMED, is_assumed
 from rollout.decide.repair import restart_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import next_batch
@@ -16,6 +17,7 @@ from rollout.model.status import GIVES_UP, ServiceStatus, SlotStatus, name_slots
 from rollout.model.task import Task, describe_restarts, state_of
 
 _TO_COME = (Bucket.DIRTY, Bucket.DOWN, Bucket.VACANT, Bucket.LOST)
+_UPDATED = (Bucket.UPDATED, Bucket.COMPLETE)
 
 
 def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
@@ -36,10 +38,11 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         slots=tuple(_slot_status(view, slot) for slot in view.slots),
         batch=tuple(sorted((*in_flux, *view.batch.mates))) if view.replaces else (),
         in_flux=in_flux,
-        updated=sum(1 for slot in view.slots if slot.bucket is Bucket.UPDATED),
+        updated=sum(1 for slot in view.slots if slot.bucket in _UPDATED),
         total=len(view.slots),
         running=len({s.number for s in view.slots for task in s.tasks if _works(view, task)}),
         desired=target.spec.slots,
+        completed=sum(1 for slot in view.slots if slot.bucket is Bucket.COMPLETE),
         waiting_for=wait.what,
         until=wait.until,
         because=wait.because,
@@ -128,6 +131,10 @@ def _waiting(view: View) -> _Wait:
         # For whoever follows, as long as old tasks take to stop.
         names = name_slots(service, [slot.number for slot in batch])
         return _Wait(f"{names} to be replaced" if batch else "")
+    if view.run.completes:
+        running = [slot.number for slot in view.slots if slot.bucket is Bucket.UPDATED]
+        if running:
+            return _Wait(f"{name_slots(service, running)} to complete")
     if view.now < view.complete_at and view.members:
         return _Wait("monitor", view.complete_at)
     return _Wait()
@@ -195,7 +202,7 @@ def _slot_status(view: View, slot: Slot) -> SlotStatus:
     return SlotStatus(
         slot=slot.number,
         state=state,
-        updated=slot.bucket is Bucket.UPDATED,
+        updated=slot.bucket in _UPDATED,
         revision=task.revision if task else 0,
         task=task,
         note=note or (f"out of date: {why}" if why else ""),
@@ -232,7 +239,7 @@ def _task_that_matters(slot: Slot) -> Task | None:
 
 def _slot_state(slot: Slot, task: Task | None) -> TaskState:
     if task is None:
-        return TaskState.NEW
+        return TaskState.COMPLETE if slot.bucket is Bucket.COMPLETE else TaskState.NEW
     replaced_at = slot.ready.created_at if slot.ready else None
     return state_of(task, replaced_at=replaced_at)
 
@@ -243,6 +250,8 @@ def _slot_note(view: View, slot: Slot, task: Task | None) -> tuple[str, float | 
         return attempt.error, None
     if task is None:
         return "", None
+    if slot.bucket is Bucket.COMPLETE:
+        return ASSUMED if is_assumed(view.run.target.spec) else "", None
     if task.ended:
         due = restart_at(view, slot)
         return describe_end(task), due if due is not None and due > view.now else None

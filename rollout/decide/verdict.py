@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rollout.decide.failure import deadline_of, gave_up
+from rollout.decide.jobs import JOB
 from rollout.decide.run import last_completed
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.update import next_batch
@@ -62,7 +63,13 @@ def at_the_end(view: View) -> Iterator[LedgerAction]:
             reason="held",
         )
         return
-    yield Note(revision=view.run.target, kind=MarkKind.COMPLETED, message=completion_message(view))
+    done = view.slots and all(slot.bucket is Bucket.COMPLETE for slot in view.slots)
+    yield Note(
+        revision=view.run.target,
+        kind=MarkKind.COMPLETED,
+        message=completion_message(view),
+        reason=JOB if done else "",
+    )
 
 
 def completion_message(view: View) -> str:
@@ -90,6 +97,8 @@ def _is_leaving(view: View, slot: Slot) -> bool:
 
 
 def _is_settled(view: View, slot: Slot) -> bool:
+    if view.run.completes and slot.bucket in (Bucket.UPDATED, Bucket.OVERLAP):
+        return slot.number in view.failed_slots
     if slot.number in view.failed_slots or slot.bucket in (Bucket.UPDATED, Bucket.DIRTY):
         return True
     if slot.bucket is Bucket.VACANT:

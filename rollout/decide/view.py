@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rollout.decide.batch import Batch, batch_of
 from rollout.decide.failure import failures_of, gave_up, too_many
+from rollout.decide.jobs import past_of
 from rollout.decide.run import Run, last_completed, run_of
 from rollout.decide.slots import Bucket, Slot, slots_of, vacant, was_shut_down
 from rollout.decide.world import Attempt, World, may_be_bound
@@ -90,7 +91,8 @@ class View(Struct, frozen=True, kw_only=True):
         The last task running at 14.4 s, delay 2 s, monitor 1 s (so the final one is 3 s): 19.4 s.
         A run that only adds slots knows no delay.
         """
-        if not self.members:
+        if all(slot.bucket is Bucket.COMPLETE for slot in self.members):
+            # Nothing to replace or to add, or nothing that could still go wrong.
             return self.now
         delay = self.run.delay_s if self.replaces else 0.0
         watched = self.run.final_monitor_s if self.replaces else self.run.monitor_s
@@ -138,6 +140,7 @@ class View(Struct, frozen=True, kw_only=True):
 
 def view_of(world: World) -> View:
     run = run_of(world.revisions, world.deadline_s, world.came_up_at)
+    run = replace(run, past=past_of(world.revisions, world.tasks, run.monitor_s, world.now))
     leaving = world.leaving | frozenset(_stopped_by_others(world, run))
     adopted = next((r.digest for r in world.revisions if r.cause is Cause.ADOPTED), "")
     found = slots_of(world.tasks, run, leaving, world.bound.adrift, adopted)
@@ -241,7 +244,11 @@ def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[
 
 def _runs(slot: Slot) -> bool:
     """It is in service, or on its way there after a stop: not down by itself, not unhealthy."""
-    return any(task.alive and not task.unhealthy for task in slot.tasks) or was_shut_down(slot)
+    return (
+        slot.bucket is Bucket.COMPLETE
+        or any(task.alive and not task.unhealthy for task in slot.tasks)
+        or was_shut_down(slot)
+    )
 
 
 def _handed_out_at(members: tuple[Slot, ...], failures: tuple[Failure, ...]) -> float | None:

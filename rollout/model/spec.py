@@ -328,6 +328,9 @@ class ServiceSpec(Struct, frozen=True, kw_only=True):
     updates."""
     completes: bool = False
     """Others wait for it to complete: a task that exits 0 has done what it is for."""
+    restart_said: bool = False
+    """The definition says itself that what ends is started again, whatever its exit code; where it
+    does not, and the condition is `any`, that is only the default."""
     constraints: tuple[str, ...] = ()
     """`node.hostname==web1` and the like: where tasks may run."""
     max_per_node: int = 0

@@ -30,7 +30,7 @@ class SlotStatus(Struct, frozen=True, kw_only=True):
     state: TaskState
     """Of the task that matters: the new one once it is live, the old one until then."""
     updated: bool
-    """Its live task has the definition asked for and runs."""
+    """Its task has the definition asked for and runs, or as a job's has ended well."""
     revision: int
     """Of the task that matters; 0 where there is none."""
     task: Task | None = None
@@ -66,6 +66,8 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     total: int
     running: int
     desired: int
+    completed: int = 0
+    """Slots whose task has ended well, and has nothing more to do: a job's."""
     waiting_for: str = ""
     """One sentence: `delay`, `web.3 to become healthy`, `monitor`."""
     until: float | None = None
@@ -80,6 +82,11 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     """Set when there is nothing left to do until somebody asks for something."""
     left_alone: bool = False
     """What is wanted of it cannot be read, so that nothing is done about it."""
+
+    @property
+    def all_completed(self) -> bool:
+        """A job that is through."""
+        return 0 < self.desired == self.completed
 
     @property
     def unstable(self) -> tuple[int, ...]:

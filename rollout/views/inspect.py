@@ -42,6 +42,7 @@ def inspect_document(
         "by": status.revision.by,
         "replicas": {"running": status.running, "desired": status.desired},
         "restarting": len(status.restarting),
+        "completed": status.completed,
         "update_status": update,
         "spec": msgspec.to_builtins(spec),
         "previous_revision": previous.number if previous else None,
@@ -83,7 +84,8 @@ def _lines(status: ServiceStatus, now: float, show_secrets: bool) -> Iterator[st
 
 def _running(status: ServiceStatus) -> str:
     restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
-    return f"{status.steady} running{restarting}"
+    completed = f", {status.completed} completed" if status.completed else ""
+    return f"{status.steady} running{restarting}{completed}"
 
 
 def _pair(name: str, value: str, *, indent: int = 0) -> str:

@@ -55,6 +55,7 @@ def service_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, objec
             "mode": str(each.revision.spec.mode),
             "replicas": {"running": each.running, "desired": each.desired},
             "restarting": len(each.restarting),
+            "completed": each.completed,
             "image": short_image(each.revision.spec.task.image),
             "revision": each.revision.number,
             "state": state_word(each),
@@ -74,15 +75,23 @@ def state_word(status: ServiceStatus) -> str:
 
 
 def steady(status: ServiceStatus) -> str:
-    """`8/10 (2 restarting)`: what Docker has just brought back is not counted as running."""
+    """`8/10 (2 restarting)`: what Docker has just brought back is not counted as running.  Of a
+    job that is through `completed 1/1`."""
     restarting = f" ({len(status.restarting)} restarting)" if status.restarting else ""
-    return f"{status.steady}/{status.desired}{restarting}"
+    return _with_completed(status, f"{status.steady}/{status.desired}{restarting}")
 
 
 def running_words(status: ServiceStatus) -> str:
-    """`8/10 running, 2 restarting`"""
+    """`8/10 running, 2 restarting`; `completed 1/1`; `1/3 running, completed 2/3`."""
     restarting = f", {len(status.restarting)} restarting" if status.restarting else ""
-    return f"{status.steady}/{status.desired} running{restarting}"
+    return _with_completed(status, f"{status.steady}/{status.desired} running{restarting}")
+
+
+def _with_completed(status: ServiceStatus, running: str) -> str:
+    if not status.completed:
+        return running
+    completed = f"completed {status.completed}/{status.desired}"
+    return completed if status.all_completed else f"{running}, {completed}"
 
 
 def ports(spec: ServiceSpec) -> list[str]:

@@ -69,6 +69,7 @@ def status_documents(
             "completed_at": timestamp(each.completed_at),
             "replicas": {"running": each.running, "desired": each.desired},
             "restarting": len(each.restarting),
+            "completed": each.completed,
             "updated": each.updated,
             "total": each.total,
             "batch": list(each.batch),

@@ -110,6 +110,26 @@ def test_restart_stands_in_for_a_restart_policy_and_yields_to_it(
     assert (policy.condition, policy.max_attempts) == (condition, attempts)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_said"),
+    [
+        ("init: true", False),
+        ("restart: 'no'", False),
+        ("restart: on-failure", False),
+        ("restart: always", True),
+        ("restart: unless-stopped", True),
+        ("deploy: {restart_policy: {condition: any}}", True),
+        ("deploy: {restart_policy: {delay: 1s}}", True),
+        ("restart: always\ndeploy: {restart_policy: {condition: none}}", False),
+    ],
+)
+def test_whether_the_file_itself_says_that_what_ends_well_is_restarted(
+    folder: Folder, said: str, is_said: bool
+) -> None:
+    """The condition alone does not tell: `any` is the default, too."""
+    assert folder.service(said).restart_said is is_said
+
+
 def test_a_global_service_and_scale(folder: Folder) -> None:
     assert folder.service("deploy: {mode: global}").mode is Mode.GLOBAL
     assert folder.service("scale: 3").replicas == 3

@@ -50,7 +50,7 @@ def test_a_faster_cadence_takes_effect_within_a_second(
 def test_a_second_command_follows_and_sees_the_same_end(
     tmp_path: Path, stack: str, image: str
 ) -> None:
-    """It records its revision, sees it taken up by the first, and both end with exit 0."""
+    """It records its revision and sees it taken up by the first, which is superseded."""
     rollout("deploy", "-c", _file(tmp_path, image, 1), stack)
 
     with witness(stack) as seen:
@@ -58,7 +58,7 @@ def test_a_second_command_follows_and_sees_the_same_end(
         seen.wait_for(lambda: seen.of("start", revision=2))
         second = start("update", f"{stack}_web", "--env-add", "VERSION=3", "--progress", "json")
         followed = finish(second)
-        finish(first)
+        finish(first, expect=9)
 
     events = [json.loads(line) for line in followed.out.splitlines()]
     assert "lease" in {event["event"] for event in events}

@@ -21,7 +21,7 @@ from rollout.engine.docker.recognise import Found, depends_on, task_spec
 from rollout.engine.protocol import Foreign
 from rollout.errors import EngineError, NotFoundError
 from rollout.model import labels
-from rollout.model.spec import FileMount, Network, ServiceSpec, TaskSpec, Volume
+from rollout.model.spec import FileMount, Network, RestartCondition, ServiceSpec, TaskSpec, Volume
 
 _SECRETS = "/run/secrets/"
 _MOST_BYTES = 1_000_000
@@ -78,6 +78,7 @@ def _definition(
         spec=ServiceSpec(
             name=mine[labels.COMPOSE_SERVICE],
             task=replace(task, files=files),
+            restart_said=task.restart.condition is RestartCondition.ANY,
             replicas=len({_number(row) for row in rows}),
             networks=tuple(_networks(api, task, mine[labels.COMPOSE_PROJECT])),
             volumes=tuple(_volumes(api, task, mine[labels.COMPOSE_PROJECT])),

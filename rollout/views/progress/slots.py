@@ -30,6 +30,7 @@ _STEPS = {
     TaskState.READY: 7,
     TaskState.STARTING: 8,
     TaskState.RUNNING: 9,
+    TaskState.COMPLETE: 9,
 }
 _LAST_STEP = 9
 _ENDED = frozenset({TaskState.FAILED, TaskState.REJECTED, TaskState.COMPLETE, TaskState.SHUTDOWN})
@@ -130,7 +131,7 @@ def _bar(slot: SlotStatus, status: ServiceStatus, now: float) -> Bar:
 def _done(slot: SlotStatus, status: ServiceStatus) -> float:
     if slot.slot in status.restarting:
         return _STEPS[TaskState.STARTING] / _LAST_STEP
-    if slot.state in _ENDED or not slot.fresh:
+    if (slot.state in _ENDED and not slot.updated) or not slot.fresh:
         return 0.0
     return _STEPS.get(slot.state, 0) / _LAST_STEP
 
@@ -138,10 +139,10 @@ def _done(slot: SlotStatus, status: ServiceStatus) -> float:
 def _mood_of(slot: SlotStatus, status: ServiceStatus) -> str:
     if slot.slot in status.restarting or slot.state in (TaskState.FAILED, TaskState.REJECTED):
         return "bad"
-    if slot.state in _ENDED:
-        return "still"
     if slot.updated:
         return "good"
+    if slot.state in _ENDED:
+        return "still"
     return "busy" if slot.slot in status.batch else "still"
 
 
