@@ -1,4 +1,4 @@
-"""`rollout rm STACK...`: remove stacks: their tasks, networks and history; volumes stay."""
+"""`rollout rm STACK...`: remove stacks: tasks, networks, history, with --volumes volumes too."""
 
 from __future__ import annotations
 
@@ -22,9 +22,16 @@ _TOLD = (EventKind.LEASE, EventKind.RETRY, EventKind.NOTE)
 
 @click.command("rm")
 @click.argument("stacks", nargs=-1, required=True, metavar="STACK...")
+@click.option(
+    "--volumes", is_flag=True, help="Their volumes and what is in them, too, but external ones."
+)
 @click.pass_obj
-def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
-    """Remove stacks: their tasks, their networks, and their history.  Volumes with data stay.
+def command(settings: Settings, /, stacks: tuple[str, ...], *, volumes: bool) -> int:
+    """Remove stacks: their tasks, their networks, and their history.  Volumes stay, and those
+    without a name are named.
+
+    With --volumes what is in them is lost: each one is named before anything is removed, and what
+    containers of others use stays.
 
     Whoever drives a stack stops doing so.  Killed half way, the removal is finished by the next
     command about the stack.
@@ -37,12 +44,12 @@ def command(settings: Settings, /, stacks: tuple[str, ...]) -> int:
             )
     with open_session(settings, quiet=True) as session:
         for stack in stacks:
-            if not _remove(session, stack):
+            if not _remove(session, stack, volumes=volumes):
                 messages.warn(f"nothing found in stack: {stack}")
     return 0
 
 
-def _remove(session: Session, stack: str) -> bool:
+def _remove(session: Session, stack: str, *, volumes: bool) -> bool:
     finishing = Finishing()
 
     def report(progress: Progress) -> None:
@@ -60,6 +67,8 @@ def _remove(session: Session, stack: str) -> bool:
                 report=report,
                 stop=interruption.stop,
                 wake=interruption.wake,
+                volumes=volumes,
             )
     except InterruptedRolloutError as error:
-        raise finishing.ended(error, f"rollout rm {stack}") from None
+        again = f"rollout rm {stack}{' --volumes' if volumes else ''}"
+        raise finishing.ended(error, again) from None

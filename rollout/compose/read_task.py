@@ -104,6 +104,7 @@ def read_task(name: str, node: Node, path: str, parts: Parts) -> TaskSpec:
         runtime=get("runtime", default=""),
         post_start=_hooks(node.items_at("post_start")),
         pre_stop=_hooks(node.items_at("pre_stop")),
+        fresh_volumes=get("x-rollout", "anonymous_volumes") == "fresh",
     )
 
 

@@ -228,6 +228,7 @@ WATCH = Fields(
 OURS = Fields(
     {
         "progress_deadline": KEPT_DURATION,
+        "anonymous_volumes": One(v.one_of("keep", "fresh")),
         "drain_timeout": FREE,
         "gate": FREE,
         "canary": FREE,

@@ -204,6 +204,13 @@ class _Service:
                 what = f"{shown(target)} is not an absolute path in the container"
                 hint = "a name has more than one letter" if target[1:2] == ":" else ""
                 self.error(volume, at, what, hint)
+            fresh = self.node.get("x-rollout", "anonymous_volumes") == "fresh"
+            if kind == "volume" and not source and not fresh:
+                self.start_first(
+                    f"two tasks would write the volume without a name at {target}",
+                    "use stop-first, or give the volume a name, or write "
+                    "`x-rollout: {anonymous_volumes: fresh}` where it holds nothing worth keeping",
+                )
             if kind == "bind" and (not source or not is_file_path(source)):
                 self.error(volume, at, "a bind needs a source path")
             recursive = volume.find("bind", "recursive")
@@ -276,11 +283,11 @@ class _Service:
                     what = f"one address, one task: the service has {replicas(self.node)} replicas"
                     self.error(address, f".networks.{name}.{key}", what)
 
-    def start_first(self, why: str) -> None:
+    def start_first(self, why: str, hint: str = "use stop-first") -> None:
         for key in ("update_config", "rollback_config"):
             order = self.node.find("deploy", key, "order")
             if order is not None and order.value == "start-first":
-                self.error(order, f".deploy.{key}.order", why, "use stop-first")
+                self.error(order, f".deploy.{key}.order", why, hint)
 
 
 def _is_mode(said: str, known: tuple[str, ...]) -> bool:

@@ -38,9 +38,6 @@ def adopt(
         spec = _with_cadence(found.spec, wanted.get(found.spec.name))
         session.ledger.adopt(stack, spec, found.contents)
         tell(f"{name}: what runs is taken over as revision 1")
-        if found.anonymous:
-            paths = ", ".join(found.anonymous)
-            tell(f"{name}: volumes without a name stay with the old containers: {paths}")
     return observe(session, stack)
 
 

@@ -282,6 +282,7 @@ class Driver:
             if isinstance(result.action, Prepare):
                 self._attempts.take(result.service, result.action, result.error, now)
             self._removing.take(result)
+            self._telling.known(result.service, result.notes, now)
             if result.error is not None:
                 self._telling.failed(result.service, result.action, result.error, now)
 

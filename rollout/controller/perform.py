@@ -21,11 +21,11 @@ class Perform:
         self._ensuring = Lock()
         self._ensured: set[str] = set()
 
-    def __call__(self, action: Action) -> None:
-        """None is begun so late that another may hold the stack by now: our process was stopped,
-        or the machine slept."""
+    def __call__(self, action: Action) -> tuple[str, ...]:
+        """What a person is to know of it.  Nothing is begun so late that another may hold the
+        stack by now: our process was stopped, or the machine slept."""
         if not self._lease.surely_ours:
-            return
+            return ()
         ledger = self._session.ledger
         match action:
             case Note():
@@ -42,16 +42,17 @@ class Perform:
             case _:
                 if isinstance(action, Prepare):
                     self._ensure(action.revision)
-                self._act(action)
+                return self._act(action)
+        return ()
 
     def forget(self) -> None:
         """What is there already; it is looked at again when it is needed."""
         with self._ensuring:
             self._ensured.clear()
 
-    def _act(self, action: TaskAction) -> None:
+    def _act(self, action: TaskAction) -> tuple[str, ...]:
         try:
-            self._session.engine.act(action, self._session.ledger.contents(self._stack))
+            return self._session.engine.act(action, self._session.ledger.contents(self._stack))
         except NotFoundError:
             # Somebody may have removed what it needs: that is made again with the next try.
             self.forget()

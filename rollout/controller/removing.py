@@ -65,7 +65,7 @@ class Removing:
         if removal.whole:
             if left or not self._workers.idle:
                 return False
-            self._forget_stack()
+            self._forget_stack(removal)
             return True
         gone = list(self._gone(removal, left, seen.now))
         for service in gone:
@@ -92,10 +92,12 @@ class Removing:
             if not self._workers.busy(service, now):
                 yield service
 
-    def _forget_stack(self) -> None:
+    def _forget_stack(self, removal: Removal) -> None:
         """The record of the removal goes last: until then anybody can go on from here."""
         for left in self._session.engine.clear(self._stack):
             self._note(left)
+        for volume in sorted(removal.volumes):
+            self._session.engine.remove_volume(volume)
         self._lease.release()
         self._session.ledger.remove(self._stack)
 

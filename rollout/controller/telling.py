@@ -32,6 +32,13 @@ class Telling:
         """To be told with the next look."""
         self._notes += events
 
+    def known(self, service: str, texts: Iterable[str], at: float) -> None:
+        """What a person is to know of an action that was done."""
+        self.note(
+            Event(at=at, kind=EventKind.NOTE, stack=self._stack, service=service, text=text)
+            for text in texts
+        )
+
     def failed(self, service: str, action: Action, error: RolloutError, at: float) -> None:
         """An action has failed, and is tried again.  What all tries and all slots of a service say
         alike is told once, and not at all where it has become a failure of the update."""

@@ -23,6 +23,8 @@ class Result(Struct, frozen=True, kw_only=True):
     service: str
     action: Action
     error: RolloutError | None
+    notes: tuple[str, ...] = ()
+    """What a person is to know of it."""
 
 
 class Workers:
@@ -33,7 +35,10 @@ class Workers:
     """
 
     def __init__(
-        self, run: Callable[[Action], None], wake: Callable[[], None], most: int = 0
+        self,
+        run: Callable[[Action], tuple[str, ...]],
+        wake: Callable[[], None],
+        most: int = 0,
     ) -> None:
         self._run = run
         self._most = most or THREADS
@@ -102,11 +107,12 @@ class Workers:
     def _work(self, service: str, action: Action) -> None:
         error: RolloutError | None = None
         fatal: BaseException | None = None
+        notes: tuple[str, ...] = ()
         try:
-            self._run(action)
+            notes = self._run(action)
         except RolloutError as known:
             error = known
         except BaseException as unknown:  # noqa: BLE001  raised again by the loop, in its thread
             fatal = unknown
-        self._ended.put((Result(service=service, action=action, error=error), fatal))
+        self._ended.put((Result(service=service, action=action, error=error, notes=notes), fatal))
         self._wake()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from rollout.decide.repair import restart_at
 from rollout.decide.slots import Bucket, Slot
 from rollout.decide.view import View
 from rollout.model.action import Action, Remove, Stop
+from rollout.model.spec import RestartCondition
 from rollout.model.task import Task
 
 HISTORY = 5
@@ -60,15 +62,29 @@ def reap(view: View) -> Iterator[Action]:
     until the run is over: it is how the slot is judged.  What never ran pushes nothing out, nor
     does what is on its way out itself: a busy engine shows it for a while."""
     for slot in view.slots:
-        policy = view.run.target.spec.task.restart
-        limit = max(HISTORY, policy.max_attempts + 1)
-        surplus = sum(1 for task in slot.tasks if not (task.prepared or task.removing)) - limit
+        surplus = sum(1 for task in slot.tasks if not (task.prepared or task.removing))
+        surplus -= _limit(view, slot)
         for task in slot.tasks:
             if surplus <= 0:
                 break
             if task.ended and not _is_evidence(view, slot, task):
                 surplus -= 1
                 yield Remove(task=task, cause="history limit")
+
+
+def _limit(view: View, slot: Slot) -> int:
+    """How many tasks of a slot are kept.
+
+    Where there is a `container_name`, only one once the slot has settled: `docker compose up` takes
+    the oldest container for the service's, removes the others, and cannot give it the name that the
+    task which runs has still.  Until then the earlier ones count for the restart policy.
+    """
+    task = view.run.target.spec.task
+    usual = max(HISTORY, task.restart.max_attempts + 1)
+    if not task.container_name or view.is_open or restart_at(view, slot) is not None:
+        return usual
+    counts = task.restart.condition is not RestartCondition.NONE
+    return usual if slot.new is not None and counts and not slot.new.armed else 1
 
 
 def _is_evidence(view: View, slot: Slot, task: Task) -> bool:

@@ -124,6 +124,7 @@ def prepare(
                 name: bound.homes[name]
                 for name in sorted(siblings_of(revision.spec.task) & bound.homes.keys())
             },
+            existed=slot.existed or view.run.finished or bool(slot.tasks),
         )
 
 

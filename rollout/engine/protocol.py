@@ -87,8 +87,24 @@ class Foreign(Struct, frozen=True, kw_only=True):
     spec: ServiceSpec
     contents: dict[str, bytes] = {}
     """Of its configs and secrets, by digest."""
-    anonymous: tuple[str, ...] = ()
-    """Paths of volumes without a name, whose contents stay with their task."""
+
+
+class StackVolume(Struct, frozen=True, kw_only=True):
+    """A volume that holds data of a stack."""
+
+    name: str
+    """The engine's, where nobody has given it one."""
+    service: str = ""
+    """Of one without a name: whose tasks use it."""
+    target: str = ""
+    """Of one without a name: where they mount it."""
+
+    @property
+    def anonymous(self) -> bool:
+        return bool(self.target)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.service}: {self.target})" if self.anonymous else self.name
 
 
 class LogLine(Struct, frozen=True, kw_only=True):
@@ -180,8 +196,9 @@ class Engine(Protocol):
         """Remove a container that cannot be read; its volumes stay."""
         ...
 
-    def act(self, action: TaskAction, contents: Contents) -> None:
-        """One step.  Safe to repeat: what is done already is no error.  Raises EngineError."""
+    def act(self, action: TaskAction, contents: Contents) -> tuple[str, ...]:
+        """One step; the result is what a person is to know of it, one line each.  Safe to repeat:
+        what is done already is no error.  Raises EngineError."""
         ...
 
     def ensure(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
@@ -236,6 +253,18 @@ class Engine(Protocol):
 
     def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
         """The last log lines of a task; empty where there are none or it is gone."""
+        ...
+
+    def volumes(self, stack: str) -> tuple[StackVolume, ...]:
+        """The volumes with a stack's data, but for external ones."""
+        ...
+
+    def holders(self, volume: str, stack: str) -> tuple[str, ...]:
+        """Names of the containers outside of a stack that have a volume."""
+        ...
+
+    def remove_volume(self, volume: str) -> None:
+        """For good, with what is in it; one that is in use stays."""
         ...
 
     def sweep(self, stack: str) -> None:

@@ -255,9 +255,24 @@ class Ledger:
             if record.labels.get(labels.RECORD) == FILE and record.name not in named and is_old:
                 self.store.drop(record.name)
 
-    def begin_removal(self, stack: str, services: frozenset[str] | None) -> None:
-        """Say that services, or with None the stack, are to go.  Whoever drives takes them down."""
-        begin(self.store, stack, services, self._by)
+    def begin_removal(
+        self,
+        stack: str,
+        services: frozenset[str] | None,
+        volumes: frozenset[str] = frozenset(),
+    ) -> None:
+        """Say that services, or with None the stack and those volumes, are to go.  Whoever drives
+        takes them down."""
+        begin(self.store, stack, services, self._by, volumes)
+
+    def external_volumes(self, found: tuple[Record, ...]) -> frozenset[str]:
+        """Volumes that any recorded definition calls external, of what is being removed too."""
+        return frozenset(
+            volume.name
+            for revision in self._revisions(found)
+            for volume in revision.spec.volumes
+            if volume.external
+        )
 
     def names(self, found: Iterable[Record]) -> frozenset[str]:
         """Services that have any record."""

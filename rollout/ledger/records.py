@@ -24,6 +24,8 @@ MARK = "mark"
 LEASE = "lease"
 FILE = "file"
 REMOVAL = "removal"
+MORE = "-volumes"
+"""What the name of a removal's second record ends in: the volumes that go as well."""
 
 _AT = "rollout.at"
 _BY = "rollout.by"
@@ -147,7 +149,8 @@ def why_unreadable(record: Record) -> str:
                 if lease_number(record) is None:
                     return "its name has no number of a lease"
             case "removal":
-                return _why_not_named(record, labels.removal_record(stack, service))
+                name = labels.removal_record(stack, service)
+                return "" if record.name == f"{name}{MORE}" else _why_not_named(record, name)
             case "file":
                 digest = record.name.rpartition(".")[2]
                 return _why_not_named(record, labels.file_record(stack, digest))

@@ -10,10 +10,11 @@ from msgspec import Struct
 
 from rollout.engine.protocol import Record, Store
 from rollout.errors import ConflictError
-from rollout.ledger.records import REMOVAL, why_unreadable
+from rollout.ledger.records import MORE, REMOVAL, why_unreadable
 from rollout.model import labels
 
 _BY = "rollout.by"
+_VOLUMES = "rollout.volumes"
 
 
 class Removal(Struct, frozen=True, kw_only=True):
@@ -24,34 +25,52 @@ class Removal(Struct, frozen=True, kw_only=True):
     services: frozenset[str] = frozenset()
     by: str = ""
     """Who asked for it, `user@host`."""
+    volumes: frozenset[str] = frozenset()
+    """Names of the volumes that go as well, with what is in them."""
 
     def covers(self, service: str) -> bool:
         return self.whole or service in self.services
 
 
-def begin(store: Store, stack: str, services: frozenset[str] | None, by: str) -> None:
+def begin(
+    store: Store,
+    stack: str,
+    services: frozenset[str] | None,
+    by: str,
+    volumes: frozenset[str] = frozenset(),
+) -> None:
     """Put the record for a stack (None), or one for each service.  Safe to repeat.
 
-    Raises ConflictError where a volume that is no record has the name.
+    The volumes that go with a stack are in its own record.  Where that stands already, put by who
+    asked for less, they are in one beside it.  Raises ConflictError where a volume that is no
+    record has the name.
     """
     for service in ("",) if services is None else sorted(services):
         name = labels.removal_record(stack, service)
-        entry = {
-            labels.RECORD: REMOVAL,
-            labels.STACK: stack,
-            labels.SERVICE: service,
-            _BY: by,
-        }
+        entry = {labels.RECORD: REMOVAL, labels.STACK: stack, labels.SERVICE: service, _BY: by}
+        if volumes:
+            entry[_VOLUMES] = " ".join(sorted(volumes))
+        stands = _put(store, name, entry)
+        if not volumes <= _names(stands):
+            _put(store, f"{name}{MORE}", entry)
+
+
+def _put(store: Store, name: str, entry: dict[str, str]) -> dict[str, str]:
+    record = store.put(name, entry)
+    if labels.RECORD in record.labels and why_unreadable(record):
+        store.drop(name)
         record = store.put(name, entry)
-        if labels.RECORD in record.labels and why_unreadable(record):
-            store.drop(name)
-            record = store.put(name, entry)
-        stands = record.labels
-        if any(stands.get(key) != entry[key] for key in (labels.RECORD, labels.STACK)):
-            raise ConflictError(
-                f'the name "{name}" is taken by another volume',
-                hint=f"docker volume rm {name}, if nothing needs it",
-            )
+    stands = record.labels
+    if any(stands.get(key) != entry[key] for key in (labels.RECORD, labels.STACK)):
+        raise ConflictError(
+            f'the name "{name}" is taken by another volume',
+            hint=f"docker volume rm {name}, if nothing needs it",
+        )
+    return stands
+
+
+def _names(entry: dict[str, str]) -> frozenset[str]:
+    return frozenset(entry.get(_VOLUMES, "").split())
 
 
 def removal_in(found: tuple[Record, ...]) -> Removal | None:
@@ -65,5 +84,8 @@ def removal_in(found: tuple[Record, ...]) -> Removal | None:
         return None
     services = frozenset(each.get(labels.SERVICE, "") for each in ours)
     return Removal(
-        whole="" in services, services=services - {""}, by=ours[0].get(_BY) or "somebody"
+        whole="" in services,
+        services=services - {""},
+        by=ours[0].get(_BY) or "somebody",
+        volumes=frozenset().union(*map(_names, ours)),
     )

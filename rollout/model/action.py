@@ -26,6 +26,8 @@ class Prepare(Struct, frozen=True, kw_only=True):
     """Service → the container of it that the new one is bound to: `network_mode: service:NAME`."""
     start: bool = False
     """Start it as soon as it is Ready: for slots that have nothing to wait for."""
+    existed: bool = False
+    """The slot had tasks before, whether any is left or not."""
 
     def __str__(self) -> str:
         then = " and start" if self.start else ""

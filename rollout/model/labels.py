@@ -19,6 +19,8 @@ TASK = "rollout.task"
 SPEC = "rollout.spec"
 RECORD = "rollout.record"
 """Kind of a ledger record: revision, mark, lease, file or removal."""
+VOLUME = "rollout.volume"
+"""On a volume without a name: where the tasks of its slot mount it."""
 
 COMPOSE_PROJECT = "com.docker.compose.project"
 COMPOSE_SERVICE = "com.docker.compose.service"

@@ -271,6 +271,9 @@ class TaskSpec(Struct, frozen=True, kw_only=True):
     post_start: tuple[Hook | tuple[str, ...], ...] = ()
     """A hook that is nothing but a command is that command."""
     pre_stop: tuple[Hook | tuple[str, ...], ...] = ()
+    fresh_volumes: bool = False
+    """Volumes without a name hold nothing worth keeping: each task has its own, which go with
+    it."""
     force: int = 0
     """Counted up by `update --force`, so that every task is out of date."""
 

@@ -106,3 +106,34 @@ def test_what_the_file_no_longer_has_is_named_and_pruned(
     assert "orphans" not in rollout("deploy", "--prune", "-c", left, stack).err
 
     assert client.containers(all=True, filters=db) == []
+
+
+def test_it_takes_a_service_with_a_container_name_back(
+    stack: str, image: str, client: docker.APIClient, tmp_path: Path
+) -> None:
+    """Over and over: it runs under its name, and with what is in its volume, whoever was last."""
+    text = """
+        services:
+          db:
+            image: {image}
+            container_name: {stack}-fixed
+            environment: {{VERSION: "{version}"}}
+            volumes: [/data]
+            deploy: {{update_config: {{monitor: 100ms}}}}
+        """
+
+    def file(version: int) -> str:
+        return compose_file(tmp_path, text.format(image=image, stack=stack, version=version))
+
+    rollout("deploy", "-c", file(1), stack)
+    made = client.exec_create(f"{stack}-fixed", ["sh", "-c", "echo precious > /data/x"])
+    client.exec_start(made["Id"])
+    for version in (2, 5):
+        rollout("deploy", "-c", file(version), stack)
+        rollout("deploy", "-c", file(version + 1), stack)
+        run_compose(stack, file(version + 2), "up", "-d")
+        now = client.inspect_container(f"{stack}-fixed")
+        assert now["State"]["Running"]
+        assert f"VERSION={version + 2}" in now["Config"]["Env"]
+        seen = client.exec_create(f"{stack}-fixed", ["cat", "/data/x"])
+        assert client.exec_start(seen["Id"]).decode().strip() == "precious"

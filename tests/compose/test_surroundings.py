@@ -83,8 +83,8 @@ def test_no_limit_is_written_in_two_ways(folder: Folder, said: str, most: int) -
 
 def test_no_more_is_under_way_than_the_limit_says() -> None:
     assert Session.__struct_fields__[-1] == "parallel"
-    assert Workers(lambda _: None, lambda: None, 2)._most == 2
-    assert Workers(lambda _: None, lambda: None)._most == THREADS
+    assert Workers(lambda _: (), lambda: None, 2)._most == 2
+    assert Workers(lambda _: (), lambda: None)._most == THREADS
 
 
 @pytest.mark.parametrize("name", NAMED)

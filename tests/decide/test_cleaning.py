@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import structs
 
 from rollout.model.action import Prepare
-from rollout.model.spec import Order, RestartPolicy, UpdateConfig
+from rollout.model.spec import Order, RestartCondition, RestartPolicy, UpdateConfig
 from rollout.model.state import ContainerStatus, MarkKind
 from tests.decide.given import (
     actions,
@@ -13,6 +13,7 @@ from tests.decide.given import (
     doing,
     ended,
     first,
+    mark,
     ready,
     revision,
     running,
@@ -130,6 +131,34 @@ def test_history() -> None:
     ]
     many = first(replicas=1, restart=RestartPolicy(max_attempts=6))
     assert actions([many], [*tasks, live]) == []
+
+
+def test_where_a_name_is_one_containers_history_goes_once_the_slot_has_settled() -> None:
+    """Docker Compose would take what was replaced for the service's container, and remove the task
+    that runs.  Until its watch is over, and while the restart policy counts them, they stay."""
+    v1 = first(replicas=1, container_name="db")
+    under_way = revision(2, "v1", replicas=1, container_name="db", force=1)
+    done = structs.replace(under_way, marks=(mark(MarkKind.COMPLETED, ago=9.0),))
+    paused = structs.replace(under_way, marks=(mark(MarkKind.PAUSED, ago=9.0),))
+    old = [ended(1, v1, ago=99.0, id="t0"), ended(1, v1, ago=55.0, id="t1")]
+    gone = ["remove web.1.t0, history limit", "remove web.1.t1, history limit"]
+
+    live = running(1, done, ago=50.0, armed=True)
+    assert actions([v1, done], [*old, live]) == gone
+    new = running(1, under_way, ago=2.0)
+    assert not [each for each in actions([v1, under_way], [*old, new]) if "history" in each]
+    unproven = running(1, done, ago=50.0, restarts=1)
+    assert not [
+        each for each in actions([v1, done], [*old, unproven], supervised=True) if "limit" in each
+    ]
+    # What has failed stays to be looked into, as long as nothing newer is there.
+    looping = structs.replace(running(1, paused, ago=10.0, armed=True), restarts=3)
+    assert actions([v1, paused], [*old, looping]) == gone
+    once = RestartPolicy(condition=RestartCondition.NONE)
+    paused = revision(
+        2, replicas=1, container_name="db", restart=once, marks=(mark(MarkKind.PAUSED, ago=9.0),)
+    )
+    assert actions([v1, paused], [*old, ended(1, paused, ago=10.0, id="t2")]) == gone
 
 
 def test_what_is_being_removed_is_no_reason_to_remove_the_next() -> None:

@@ -65,8 +65,8 @@ HONOURED = (
     (
         "volumes tmpfs volumes_from",
         (
-            "named ones are made where missing and never removed; those without a name are each"
-            " task's own"
+            "made where missing; those without a name go from task to task in their slot. See"
+            " [Your data](#your-data)"
         ),
     ),
     (

@@ -279,9 +279,8 @@ CASES = {
         "volumes: {data: {}}",
     ),
     "volumes, anonymous": Case(
-        "volumes: [{type: volume, target: /d, volume: {labels: {a: b}}}]",
-        host(Mounts=[{"Type": "volume", "Target": "/d",
-                      "VolumeOptions": {"Labels": {"a": "b"}}}]),
+        "volumes: [{type: volume, target: /d, volume: {nocopy: true, labels: {a: b}}}]",
+        host(Mounts=[{"Type": "volume", "Target": "/d", "VolumeOptions": {"NoCopy": True}}]),
     ),
     "volumes, bind": Case(
         "volumes: [{type: bind, source: '{folder}', target: /b, read_only: true,"

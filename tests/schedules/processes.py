@@ -151,13 +151,14 @@ class GatedEngine:
         self._process.check()
         return self._engine.watch(stack, wake)
 
-    def act(self, action: TaskAction, _contents: Contents) -> None:
+    def act(self, action: TaskAction, contents: Contents) -> tuple[str, ...]:
         outcome: list[EngineError | None] = []
         self._process.check()
         self._engine.begin(action, outcome.append)
         self._process.pause(lambda: bool(outcome))
         if outcome[0] is not None:
             raise outcome[0]
+        return ()
 
 
 class GatedStore:

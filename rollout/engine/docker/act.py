@@ -17,6 +17,7 @@ from rollout.engine.docker.api import Api, Json
 from rollout.engine.docker.faults import LinkError, TimedOutError, can_never_work, one_line
 from rollout.engine.docker.holders import with_holder
 from rollout.engine.docker.images import Images
+from rollout.engine.docker.keeping import Keeping
 from rollout.engine.docker.look import Look
 from rollout.engine.docker.mounts import file_archives
 from rollout.engine.docker.names import holder_of, slot_name
@@ -74,15 +75,17 @@ class Act:
         self._api = api
         self._look = look
         self._images = images
+        self._keeping = Keeping(api, look, images)
         self._under_way: set[str] = set()
 
-    def prepare(self, action: Prepare, contents: Contents) -> None:
-        """Raises EngineError, ImpossibleError where it can never be made; then nothing is left
-        behind."""
+    def prepare(self, action: Prepare, contents: Contents) -> tuple[str, ...]:
+        """The result is what is to be said of it, one line each.  Raises EngineError,
+        ImpossibleError where it can never be made; then no container is left behind."""
         revision, slot = action.revision, action.slot
         archives = file_archives(revision.spec.task, contents)
         _check_siblings(action)
         node = node_of(self._api.info()) if asks_for_node(revision.spec.task) else {}
+        volumes, notes = self._keeping.volumes(action)
         after = action.after
         for _ in range(_TRIES):
             task = translate.task_id(revision, slot, after)
@@ -93,6 +96,7 @@ class Act:
                 api=self._api.version,
                 namespaces=action.siblings,
                 node=node,
+                volumes=volumes,
             )
             with _saying_what_is_final():
                 result = self._make(made, revision, archives)
@@ -102,7 +106,7 @@ class Act:
             if action.start and not (isinstance(result, _Taken) and result.alive):
                 container = result.container if isinstance(result, _Taken) else result
                 self._start(container, revision.spec, made.name)
-            return
+            return notes
         raise EngineError(f"{revision.service}.{slot}: no free name for a new task")
 
     def start(self, action: Start) -> None:
@@ -129,15 +133,17 @@ class Act:
             if failed_hook:
                 raise EngineError(failed_hook)
 
-    def remove(self, action: Remove) -> None:
-        """Its anonymous volumes go with it.  Raises ConflictError while it runs."""
+    def remove(self, action: Remove) -> tuple[str, ...]:
+        """Volumes that it has used stay; the result is what is to be said of them.  Raises
+        ConflictError while it runs."""
         try:
-            self._api.remove(action.task.container_id)
+            return self._keeping.remove(action.task.container_id)
         except NotFoundError:
-            return
+            return ()
         except ConflictError as error:
             if "already in progress" not in error.message:
                 raise
+            return ()
 
     def arm(self, action: Arm) -> None:
         policy = translate.restart_policy(action.policy) or _NO_RESTART
@@ -190,7 +196,7 @@ class Act:
             return self._create(name, made, revision)
         except ConflictError:
             with contextlib.suppress(NotFoundError):
-                self._api.remove(name, force=True)
+                self._keeping.remove(name, force=True)
             return self._create(name, made, revision)
 
     def _complete(
@@ -232,7 +238,7 @@ class Act:
 
     def _discard(self, container: str) -> None:
         with contextlib.suppress(EngineError):  # the sweep comes by again
-            self._api.remove(container, force=True)
+            self._keeping.remove(container, force=True)
 
     # -- starting and stopping
 

@@ -86,21 +86,12 @@ def _definition(
             image=config["Image"],
         ),
         contents=contents,
-        anonymous=tuple(sorted(_anonymous(container, task))),
     )
 
 
 def _number(row: Json) -> int:
     text = (row.get("Labels") or {}).get(labels.COMPOSE_NUMBER, "")
     return int(text) if text.isascii() and text.isdigit() else 1
-
-
-def _anonymous(container: Json, task: TaskSpec) -> Iterator[str]:
-    """Where the container keeps what nobody has given a name, which stays with it."""
-    named = {mount.target for mount in task.mounts if mount.source}
-    for mount in container.get("Mounts") or []:
-        if mount.get("Type") == "volume" and mount["Destination"] not in named:
-            yield str(mount["Destination"])
 
 
 def _networks(api: Api, task: TaskSpec, stack: str) -> Iterator[Network]:

@@ -125,8 +125,9 @@ class Api:
             Again.LINK,
         )
 
-    def remove(self, container: str, *, force: bool = False, volumes: bool = True) -> None:
-        """With its anonymous volumes, unless they are to stay; named ones stay."""
+    def remove(self, container: str, *, volumes: bool, force: bool = False) -> None:
+        """With `volumes`, those go with it that its definition does not name; what another
+        container has, too, stays."""
         self._do(
             f"remove {_short(container)}",
             lambda: self._client.remove_container(container, v=volumes, force=force),

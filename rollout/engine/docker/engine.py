@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rollout.engine.docker.ability import left_out
 from rollout.engine.docker.act import Act
 from rollout.engine.docker.adopt import foreign
+from rollout.engine.docker.anonymous import two_writers
 from rollout.engine.docker.api import Api
 from rollout.engine.docker.building import Builder
 from rollout.engine.docker.check import check
@@ -28,6 +29,7 @@ from rollout.engine.docker.observe import is_half_made, name_of
 from rollout.engine.docker.retry import OnRetry
 from rollout.engine.docker.store import VolumeStore
 from rollout.engine.docker.surroundings import clear, ensure, missing_volumes
+from rollout.engine.docker.volumes import holders_of, remove_volume, volumes_of
 from rollout.engine.docker.watch import EventWatch
 from rollout.engine.protocol import (
     Calls,
@@ -37,6 +39,7 @@ from rollout.engine.protocol import (
     LogLine,
     OnUnreadable,
     Remain,
+    StackVolume,
     Unreadable,
 )
 from rollout.errors import EngineError, NotFoundError
@@ -145,18 +148,19 @@ class DockerEngine:
     def observe(self, stack: str) -> tuple[Task, ...]:
         return self._look.tasks(stack)
 
-    def act(self, action: TaskAction, contents: Contents) -> None:
+    def act(self, action: TaskAction, contents: Contents) -> tuple[str, ...]:
         match action:
             case Prepare():
-                self._act.prepare(action, contents)
+                return self._act.prepare(action, contents)
             case Start():
                 self._act.start(action)
             case Stop():
                 self._act.stop(action)
             case Remove():
-                self._act.remove(action)
+                return self._act.remove(action)
             case Arm():
                 self._act.arm(action)
+        return ()
 
     def ensure(self, spec: ServiceSpec, stack: str) -> tuple[str, ...]:
         return ensure(self._api, spec, stack)
@@ -173,7 +177,10 @@ class DockerEngine:
     def check(
         self, spec: ServiceSpec, stack: str, beside: frozenset[str] = frozenset()
     ) -> tuple[str, ...]:
-        return check(self._api, self._clock.info(), spec, stack, beside)
+        return (
+            *check(self._api, self._clock.info(), spec, stack, beside),
+            *two_writers(spec, self._images.volumes(spec.task) or ()),
+        )
 
     def left_out(self, spec: ServiceSpec) -> tuple[str, ...]:
         return tuple(left_out(spec, self._api.version))
@@ -194,6 +201,15 @@ class DockerEngine:
 
     def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
         return last_words(self._api, self._look, task, lines)
+
+    def volumes(self, stack: str) -> tuple[StackVolume, ...]:
+        return volumes_of(self._api, stack)
+
+    def holders(self, volume: str, stack: str) -> tuple[str, ...]:
+        return holders_of(self._api, volume, stack)
+
+    def remove_volume(self, volume: str) -> None:
+        remove_volume(self._api, volume)
 
     def calls(self) -> Calls:
         return self._api.tally.calls()

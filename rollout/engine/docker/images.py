@@ -57,6 +57,7 @@ class Images:
         self._api = api
         self._lock = threading.Lock()
         self._silent: dict[str, tuple[float, str]] = {}
+        self._volumes: dict[str, tuple[str, ...]] = {}
 
     def resolve(self, image: str, *, platform: str = "", query: bool = True) -> Image:
         """The image with its digest; from its registry, else from this host.  With `query` off,
@@ -103,6 +104,27 @@ class Images:
             return self._api.image(image).get("Config") or {}
         except NotFoundError:
             return {}
+
+    def volumes(self, spec: TaskSpec) -> tuple[str, ...] | None:
+        """Where the image of a task wants volumes (`VOLUME /data`); None where it is not here."""
+        wanted = spec.image_id or spec.image
+        reference = parse_reference(wanted)
+        if not spec.image_id and reference.digest:
+            wanted = f"{reference.repository}@{reference.digest}"
+        with self._lock:
+            known = self._volumes.get(wanted)
+        if known is not None:
+            return known
+        try:
+            found = self._api.image(wanted).get("Config") or {}
+        except NotFoundError:
+            return None
+        volumes = tuple(sorted(found.get("Volumes") or {}))
+        if spec.image_id or reference.digest:
+            # A tag may stand for another image tomorrow.
+            with self._lock:
+                self._volumes[wanted] = volumes
+        return volumes
 
     def fetch(self, spec: TaskSpec) -> None:
         """Pulls what a task needs.  Raises NotFoundError or EngineError."""

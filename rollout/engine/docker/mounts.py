@@ -116,10 +116,15 @@ def _file_volumes(spec: TaskSpec) -> list[Json]:
             hint="mount it in a folder, for example /run/secrets",
         )
     taken = {each.target for each in spec.mounts}
-    hidden = [
+    hidden = [folder for folder in file_folders(spec) if folder not in taken]
+    return [{"Type": "volume", "Target": folder} for folder in hidden]
+
+
+def file_folders(spec: TaskSpec) -> tuple[str, ...]:
+    """Folders of configs and secrets that take no file unless they are a volume."""
+    return tuple(
         folder for folder in _folders(spec) if spec.read_only or _is_under_tmpfs(folder, spec)
-    ]
-    return [{"Type": "volume", "Target": folder} for folder in hidden if folder not in taken]
+    )
 
 
 def _is_under_tmpfs(folder: str, spec: TaskSpec) -> bool:

@@ -104,7 +104,14 @@ def cut(value: object) -> str:
 
 
 def is_half_made(row: Json) -> bool:
-    return name_of(row).endswith(HALF_MADE)
+    """By the name that we give it, and never one that runs: a `container_name` may have the same
+    end."""
+    mine, name = row.get("Labels") or {}, name_of(row)
+    whose = labels.full_name(
+        mine.get(labels.COMPOSE_PROJECT, ""), mine.get(labels.COMPOSE_SERVICE, "")
+    )
+    ours = name.startswith(f"{whose}.") and name.endswith(HALF_MADE)
+    return ours and row.get("State") == "created"
 
 
 def name_of(row: Json) -> str:

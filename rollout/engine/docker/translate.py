@@ -15,6 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from rollout.engine.docker.ability import START_INTERVAL
+from rollout.engine.docker.anonymous import with_volumes
 from rollout.engine.docker.mounts import binds_and_mounts, tmpfs
 from rollout.engine.docker.placeholders import filled
 from rollout.engine.docker.resources import resources
@@ -24,6 +25,7 @@ from rollout.model.canonical import canonical
 from rollout.model.revision import Revision
 from rollout.model.spec import (
     Healthcheck,
+    Mount,
     NetworkAttachment,
     Port,
     RestartCondition,
@@ -82,11 +84,13 @@ def creation(
     api: tuple[int, ...],
     namespaces: Mapping[str, str],
     node: Mapping[str, str] = {},
+    volumes: Mapping[str, Mount] = {},
 ) -> Creation:
-    """`namespaces` says which container `service:NAME` is, `node` what is known of the node.
+    """`namespaces` says which container `service:NAME` is, `node` what is known of the node,
+    `volumes` what is mounted for the volumes without a name, by target.
     Raises EngineError for what this engine cannot do.
     """
-    spec = filled(revision, slot, task, node)
+    spec = with_volumes(filled(revision, slot, task, node), volumes)
     networks = _endpoints(spec, revision, slot, api)
     first = next(iter(networks), "")
     at_once = networks if api >= MANY_NETWORKS else {first: networks[first]} if first else {}

@@ -55,7 +55,7 @@ def _make_and_remove(api: Api, name: str, config: Json, platform: str) -> None:
         if is_refusal(error):
             raise
     with contextlib.suppress(EngineError):  # the next sweep comes by
-        api.remove(name, force=True)
+        api.remove(name, volumes=True, force=True)
 
 
 def _config(api: Api, spec: ServiceSpec, stack: str, node: Mapping[str, str]) -> Json:

@@ -15,7 +15,16 @@ from threading import Event
 
 from msgspec import Struct
 
-from rollout.engine.protocol import Calls, Contents, Foreign, Image, LogLine, Remain, Unreadable
+from rollout.engine.protocol import (
+    Calls,
+    Contents,
+    Foreign,
+    Image,
+    LogLine,
+    Remain,
+    StackVolume,
+    Unreadable,
+)
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.container import NOTHING, Bound, Container
 from rollout.engine.simulated.faults import FOR_EVER, Behaviour, Faults
@@ -127,7 +136,7 @@ class SimulatedEngine:
 
     # -- acting
 
-    def act(self, action: TaskAction, contents: Contents) -> None:
+    def act(self, action: TaskAction, contents: Contents) -> tuple[str, ...]:
         """Blocks until it is done on the virtual clock.  Raises EngineError."""
         if isinstance(action, Prepare):
             for file in action.revision.spec.task.files:
@@ -143,6 +152,7 @@ class SimulatedEngine:
         ended.wait()
         if outcome[0] is not None:
             raise outcome[0]
+        return ()
 
     def begin(self, action: TaskAction, done: Done) -> None:
         """Set an action going; `done` is called when it has ended, at once for one that takes no
@@ -333,6 +343,15 @@ class SimulatedEngine:
 
     def last_words(self, task: Task, lines: int = 5) -> tuple[str, ...]:
         return ()
+
+    def volumes(self, stack: str) -> tuple[StackVolume, ...]:
+        """None is simulated."""
+        return ()
+
+    def holders(self, volume: str, stack: str) -> tuple[str, ...]:
+        return ()
+
+    def remove_volume(self, volume: str) -> None: ...
 
     def sweep(self, stack: str) -> None: ...
 

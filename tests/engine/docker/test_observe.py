@@ -222,10 +222,12 @@ def test_what_counts_as_a_task(change: dict[str, str], shown: bool) -> None:
 
 
 def test_half_made() -> None:
-    row = _row(Names=["/st_web.2.t1.preparing"])
+    row = _row(Names=["/st_web.2.t1.preparing"], State="created")
 
     assert is_half_made(row)
     assert not is_task(row)
+    assert is_task(_row(Names=["/somebodys.preparing"], State="created"))
+    assert is_task(_row(Names=["/st_web.2.t1.preparing"], State="running"))
     assert name_of(_row()) == "st_web.2.t1"
 
 
