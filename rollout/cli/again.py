@@ -6,25 +6,25 @@ it does.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from rollout.controller.session import Session
+from rollout.controller.look import status_of
+from rollout.controller.session import Look, Session
 from rollout.model.revision import Revision
 from rollout.model.state import MarkKind
-from rollout.model.task import Task
 
 ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
 
 
-def ask_again(session: Session, newest: Revision, tasks: Iterable[Task] = ()) -> bool:
-    """Whether there was something to try anew; what it failed with before counts no more.
-
-    `tasks`: the service's; one that is up and that somebody else has made since is to be replaced.
-    """
-    taken_back = newest.last_mark is MarkKind.COMPLETED and any(
-        task.alive and not task.revision for task in tasks
-    )
-    if newest.last_mark not in ENDED_BADLY and not taken_back:
+def ask_again(session: Session, newest: Revision, seen: Look) -> bool:
+    """Whether there was something to try anew: it had failed, or does not run any more, or somebody
+    else has made a task since.  What it failed with before counts no more."""
+    if not (newest.last_mark in ENDED_BADLY or _has_changed(newest, seen)):
         return False
     session.ledger.note(newest, MarkKind.RESUMED, "asked for again", reason="request")
     return True
+
+
+def _has_changed(newest: Revision, seen: Look) -> bool:
+    if newest.last_mark is not MarkKind.COMPLETED or newest.service not in seen.book:
+        return False
+    made = any(task.alive and not task.revision for task in seen.tasks_of(newest.service))
+    return made or bool(status_of(seen, newest.service).down)

@@ -135,7 +135,7 @@ def _record(
         if revision is not None:
             verb = "Updating" if spec.name in recorded else "Creating"
             say(following, f"{verb} service {name} (revision {revision.number})")
-        elif ask_again(session, recorded[spec.name][-1], look.tasks_of(spec.name)):
+        elif ask_again(session, recorded[spec.name][-1], look):
             say(following, f"Trying service {name} again (unchanged)")
         else:
             continue

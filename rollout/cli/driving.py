@@ -127,6 +127,8 @@ def to_rest(
     following: Following,
     services: Sequence[str] | None = None,
     asked: Asked | None = None,
+    *,
+    tends: bool = True,
 ) -> int:
     """Drive, or follow.  Who has asked for nothing is told how the newest definition ended."""
     sink = sinks.make(following.progress)
@@ -142,6 +144,7 @@ def to_rest(
                 on_conflict=following.on_conflict,
                 timeout_s=following.timeout_s,
                 services=None if services is None else set(services),
+                tends=tends,
             )
     except InterruptedRolloutError as error:
         raise finishing.ended(error, f"rollout status {stack} --wait") from None

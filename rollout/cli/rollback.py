@@ -7,13 +7,14 @@ from typing import Any
 import click
 
 from rollout.cli import options
+from rollout.cli.again import ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.prepare import check, ensure
 from rollout.cli.recording import same_tasks
 from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
 from rollout.cli.wiring import open_session
-from rollout.controller.session import Session
+from rollout.controller.session import Session, observe
 from rollout.errors import NotFoundError
 from rollout.ledger.history import find, previous_of
 from rollout.model.state import Cause
@@ -61,6 +62,7 @@ def roll_back(
         target.stack, source.spec, Cause.ROLLBACK, restores=source.number, message=_MESSAGE
     )
     if revision is None:
+        ask_again(session, target.newest, observe(session, target.stack))
         say(following, f"{target.name}: is as revision {source.number} already")
     else:
         say(

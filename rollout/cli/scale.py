@@ -10,13 +10,14 @@ import click
 from msgspec.structs import replace
 
 from rollout.cli import options
+from rollout.cli.again import ask_again
 from rollout.cli.driving import finish, following_of, refuse_if_held, say
 from rollout.cli.prepare import check, ensure
 from rollout.cli.recording import record_change, still_changed
 from rollout.cli.settings import Settings
 from rollout.cli.targets import ServiceTarget, find_service
 from rollout.cli.wiring import open_session
-from rollout.controller.session import Session
+from rollout.controller.session import Session, observe
 from rollout.errors import UsageError
 from rollout.model.spec import Mode, ServiceSpec
 from rollout.model.state import Cause
@@ -46,6 +47,8 @@ def command(settings: Settings, /, targets: tuple[str, ...], **values: Any) -> i
             ensure(session.engine, [wanted_spec], target.stack)
             change = partial(replace, replicas=count)
             recorded = record_change(session, target, change, Cause.SCALE)
+            if not recorded.is_new:
+                ask_again(session, recorded.revision, observe(session, target.stack))
             say(following, f"{target.name} scaled to {count}")
             asked = stacks.setdefault(target.stack, {})
             asked[target.service] = still_changed(recorded, change)

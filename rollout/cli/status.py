@@ -40,8 +40,10 @@ from rollout.views.waiting import sentence_of
 def command(settings: Settings, /, target: str, wait: bool, output: str, **values: Any) -> int:
     """Say where the updates of a service or stack are.
 
-    With --wait the command drives them (or follows whoever does) until they are at rest, and its
-    exit code is the outcome's.
+    With --wait the command drives what is under way (or follows whoever does) until it is at rest,
+    and its exit code is the outcome's.  What is at rest is only looked at: where it does not run,
+    the exit code is 1, and `rollout deploy` starts it.  Without --wait the exit code is 0 whenever
+    there was something to say.
     """
     following = following_of(**values)
     with open_session(settings) as session:
@@ -56,7 +58,7 @@ def command(settings: Settings, /, target: str, wait: bool, output: str, **value
             )
         if wait:
             services = [scope.service] if scope.service else None
-            return to_rest(session, scope.stack, following, services)
+            return to_rest(session, scope.stack, following, services, tends=False)
         if output == "json":
             since = timestamp(progress.held_since)
             held = {"holder": progress.holder or None, "held_since": since}

@@ -19,6 +19,7 @@ from rollout.cli.rollback import roll_back
 from rollout.cli.settings import Settings
 from rollout.cli.targets import find_service
 from rollout.cli.wiring import open_session
+from rollout.controller.session import observe
 from rollout.errors import UsageError
 from rollout.model.spec import ServiceSpec
 from rollout.model.state import Cause
@@ -72,7 +73,7 @@ def command(
         revision = recorded.revision
         if recorded.is_new:
             say(following, f"{target.name}: revision {revision.number} recorded")
-        elif ask_again(session, revision):
+        elif ask_again(session, revision, observe(session, target.stack)):
             say(following, f"{target.name}: revision {revision.number} goes on")
         else:
             say(following, f"{target.name}: nothing changed, revision {revision.number}")

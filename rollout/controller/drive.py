@@ -58,10 +58,12 @@ def drive(
     services: set[str] | None = None,
     wake: Flag | None = None,
     removal_only: bool = False,
+    tends: bool = True,
 ) -> tuple[ServiceStatus, ...]:
     """Bring every service of a stack to its newest revision, or follow whoever does; what is being
     removed is taken down, with `removal_only` nothing else is done.
 
+    `tends` False: what is at rest is not brought up again, only what is under way is driven.
     `services`: whose end a follower waits for (None: all).  `timeout_s` replaces each service's
     progress deadline.  Set `wake` after `stop` to have it noticed at once.
     Returns how the services stand; raises HeldError (with `on_conflict="fail"`) where another holds
@@ -72,6 +74,7 @@ def drive(
     driver = Driver(session, stack, report, wake or Flag())
     driver.timeout_s = timeout_s
     driver.removal_only = removal_only
+    driver.tends = tends
     try:
         return driver.run(stop, services, follow=on_conflict == "follow")
     finally:
@@ -109,6 +112,7 @@ class Driver:
         self._removing = Removing(session, stack, self._workers, self._lease, self._note)
         self.timeout_s: float | None = None
         self.removal_only = False
+        self.tends = True
         self.looks = 0
         self.looking_s = 0.0
         """How long all looks have taken together, each from observing to acting."""
@@ -174,7 +178,7 @@ class Driver:
         """
         while True:
             seen, holder = self._look(stopping=stopping)
-            decisions = self._decide(seen, stopping=stopping)
+            decisions = self._decide(seen, stopping=stopping, followed=holder is not None)
             before = self._telling.before.values()
             known = {failure for each in before for failure in each.failures}
             found = {failure for each in decisions.values() for failure in each.status.failures}
@@ -259,7 +263,7 @@ class Driver:
     def _tell_of_engine(self, text: str) -> None:
         self._telling.engine(text, self._session.engine.now(), away=self._patience.waits)
 
-    def _decide(self, seen: Look, *, stopping: bool) -> dict[str, Decision]:
+    def _decide(self, seen: Look, *, stopping: bool, followed: bool = False) -> dict[str, Decision]:
         return judge(
             seen,
             lambda service: {
@@ -268,6 +272,7 @@ class Driver:
                 "attempts": self._attempts.of(service),
                 "stopping": stopping,
                 "supervised": self._supervised,
+                "tends": self.tends or followed,
                 "deadline_s": self.timeout_s,
             },
         )
@@ -309,15 +314,13 @@ class Driver:
             return False
         if seen.removal is not None or self.removal_only:
             return stopping or seen.removal is None
+        ours = [
+            each.status for name, each in decisions.items() if services is None or name in services
+        ]
         if not self._lease.ours:
-            if stopping:
-                return True
-            ours = [
-                each for name, each in decisions.items() if services is None or name in services
-            ]
-            return all(each.status.at_rest for each in ours)
+            return stopping or all(_is_known(each, seen.now) for each in ours)
         if all(each.status.at_rest for each in decisions.values()):
-            return True
+            return stopping or all(_is_known(each, seen.now) for each in ours)
         return stopping and not any(
             each.actions or each.status.in_flux for each in decisions.values()
         )
@@ -355,6 +358,9 @@ class Driver:
         if self._finish_by is not None:
             until.append(self._finish_by)
         until += [each.wake_at for each in decisions.values() if each.wake_at is not None]
+        until += [
+            each.status.proven_at for each in decisions.values() if each.status.proven_at > now
+        ]
         if self._lease.renew_at is not None:
             until.append(self._lease.renew_at)
         retry = self._workers.next_retry()
@@ -369,6 +375,13 @@ def _finish_s(seen: Look) -> float:
 
 def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:
     return all(status.at_rest for status in statuses)
+
+
+def _is_known(status: ServiceStatus, now: float) -> bool:
+    """It is at rest, and what runs is no crash loop that happens to be up just now: what was
+    started anew since it was complete is waited for, for its `monitor`."""
+    shaky = status.outcome is MarkKind.COMPLETED and not status.down and now < status.proven_at
+    return status.at_rest and not shaky
 
 
 def _is_open(status: ServiceStatus) -> bool:

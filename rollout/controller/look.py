@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from rollout.controller.judge import judge
-from rollout.controller.session import Session, observe
+from rollout.controller.session import Look, Session, observe
 from rollout.ledger.lease import newest_entry
 from rollout.model.event import Progress
+from rollout.model.status import ServiceStatus
+
+
+def status_of(seen: Look, service: str) -> ServiceStatus:
+    """Where one service of the book stands, as long as nobody does anything about it."""
+    return judge(seen, lambda _service: {"tends": False})[service].status
 
 
 def look(session: Session, stack: str) -> Progress:
     """Raises EngineError where the engine does not answer."""
     seen = observe(session, stack)
-    statuses = tuple(each.status for each in judge(seen).values())
     lease = newest_entry(seen.records)
     held = lease is not None and lease.held(seen.now)
+    # What nobody drives stays as it is.
+    decisions = judge(seen, lambda _service: {"tends": held})
+    statuses = tuple(each.status for each in decisions.values())
     return Progress(
         at=seen.now,
         stack=stack,

@@ -47,12 +47,13 @@ def superseded_by(
 
 
 def code_of(status: ServiceStatus) -> int:
+    """0 only where every slot runs now, or has completed: a mark says what was, not what is."""
     if status.left_alone:
         return ERROR
     marks = status.revision.marks
     last = marks[-1] if marks else None
     if last is None:
-        return DONE
+        return ERROR
     late = last.reason == "deadline"
     match last.kind:
         case MarkKind.PAUSED if status.revision.is_rollback:
@@ -61,8 +62,10 @@ def code_of(status: ServiceStatus) -> int:
             return DEADLINE if late else PAUSED
         case MarkKind.FAILED:
             return DEADLINE if late else ERROR
+        case MarkKind.COMPLETED if status.down:
+            return ERROR
         case MarkKind.COMPLETED if status.revision.cause is Cause.AUTO_ROLLBACK:
             return ROLLED_BACK
-        case MarkKind.COMPLETED if status.unstable:
-            return ERROR
-    return DONE
+        case MarkKind.COMPLETED:
+            return DONE
+    return ERROR

@@ -67,7 +67,7 @@ def batch_of(
     for slot in members:
         if slot.new is not None and now < proven_at(slot, run):
             begun[slot.number] = slot.new.created_at
-        elif (done_at := settled_at(slot, failed_at.get(slot.number))) is not None:
+        elif (done_at := settled_at(slot, run, failed_at.get(slot.number))) is not None:
             settled[slot.number] = done_at
         elif (begun_at := _begun_at(slot, busy, now)) is not None:
             begun[slot.number] = begun_at
@@ -117,18 +117,20 @@ def proven_at(slot: Slot, run: Run) -> float:
     return (task.running_since or task.created_at) + min(PROOF_S, run.monitor_s)
 
 
-def settled_at(slot: Slot, failed_at: float | None) -> float | None:
+def settled_at(slot: Slot, run: Run, failed_at: float | None) -> float | None:
     """When a slot was through: its new task ran, or the slot failed; None while it is not."""
     if slot.first is None:
         return failed_at
     task = slot.first
-    if task.running_since is not None:
+    if task.restarts and task.created_at >= run.began_at:
         # A restart by Docker moves the start, never the moment when the slot was through.
-        return task.created_at if task.restarts else task.running_since
+        return task.created_at
+    if task.running_since is not None:
+        return task.running_since
     if slot.bucket is Bucket.COMPLETE and slot.last is not None:
         # Of a job that ended before its healthcheck had passed.
         return slot.last.finished_at
-    if task.armed:
+    if task.armed and not run.is_open:
         # Whether it ever runs is between Docker and it.
         return task.created_at
     return failed_at
@@ -151,7 +153,7 @@ def _begun_at(slot: Slot, busy: Mapping[tuple[str, object], float], now: float) 
 
 def _may_still_start(task: Task, run: Run, now: float) -> bool:
     """Begun before this run and not through: it is down now, whoever began it."""
-    if task.running or task.running_since is not None or task.armed:
+    if task.running or task.running_since is not None or (task.armed and not run.is_open):
         return False
     limit = deadline_of(task, run)
     return limit is None or now < limit
@@ -176,8 +178,8 @@ def deadlines(slots: Iterable[Slot], run: Run) -> Iterator[float]:
         task = slot.new
         if task is None or task.running or task.running_since is not None:
             continue
-        # What was left to Docker and does not do well is not waited for.
-        if not (task.armed and (task.restarts or task.unhealthy)):
+        # What was left to Docker and does not do well is not waited for at rest.
+        if run.is_open or not (task.armed and (task.restarts or task.unhealthy)):
             limit = deadline_of(task, run)
             if limit is not None:
                 yield limit

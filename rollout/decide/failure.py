@@ -1,8 +1,9 @@
 """Failures of a run: which slots have failed, when, why, and whether that is too many.
 
-A slot fails once, by the first task that the run made in it: it ended (exit code 0 too), turned
+A slot fails once, by the first task of the run in it: it ended (exit code 0 too), turned
 unhealthy, could not be made Ready or was not running by the deadline, before it was running or
 within the monitor window after.  Judged by when it happened, so that nobody need have watched.
+What ends later than that is no failure of the update, as in Swarm.
 """
 
 from __future__ import annotations
@@ -86,9 +87,6 @@ def _of_task(task: Task, run: Run, now: float, handed_out_at: float | None) -> F
     limit = deadline_of(task, run)
     ran_at = task.running_since
     if run.ends_well and has_ended_well(task):
-        return None
-    if task.armed:
-        # Docker's restart policy is set only once the window is over, so it has passed.
         return None
     held = task.status is ContainerStatus.PAUSED
     if limit is not None and (now >= limit if ran_at is None or held else ran_at > limit):

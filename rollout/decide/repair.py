@@ -37,9 +37,8 @@ def fill(view: View) -> Iterator[Action]:
 
 def is_empty(view: View, slot: Slot) -> bool:
     """Nothing is up in it, and nothing that was begun under another definition will be."""
-    return slot.bucket is Bucket.VACANT and not any(
-        view.is_busy(("task", task.container_id)) for task in slot.stale
-    )
+    vacant = view.tends and slot.bucket is Bucket.VACANT
+    return vacant and not any(view.is_busy(("task", task.container_id)) for task in slot.stale)
 
 
 def is_tried(view: View, slot: Slot) -> bool:
@@ -72,7 +71,9 @@ def _renew(view: View, slot: Slot, due: float, cause: str) -> Iterator[Action]:
 def restart_at(view: View, slot: Slot) -> float | None:
     """When a slot's ended task is to be replaced by one like it; None: not at all."""
     task = slot.last
-    if task is None or slot.new is not None or not _concerns_restart(view, slot):
+    if task is None or slot.new is not None or not view.tends:
+        return None
+    if not _concerns_restart(view, slot):
         return None
     if _before_what_never_ran(view, slot) is not None:
         return view.now
@@ -125,7 +126,7 @@ def arm_at(view: View, slot: Slot, task: Task) -> float | None:
     revision = _made_by(view, task) or view.run.target
     if not _may_restart(revision) or not task.digest:
         return None
-    return task.running_since + max(view.run.monitor_s, view.run.final_monitor_s)
+    return _watched_at(view, task)
 
 
 def _was_restarted(slot: Slot, task: Task) -> bool:
@@ -137,14 +138,26 @@ def _was_restarted(slot: Slot, task: Task) -> bool:
 
 
 def disarm(view: View) -> Iterator[Action]:
-    """Take back from Docker what does not do well under it."""
-    if not view.supervised:
-        return
+    """Take back from Docker what does not do well under it, or is still to be seen to: so that its
+    next end is its last, and tells when it came."""
     for slot in view.slots:
         for task in slot.tasks:
-            if task.alive and task.armed and task.restarts:
+            if task.alive and task.armed and _is_taken_back(view, slot, task):
                 policy = RestartPolicy(condition=RestartCondition.NONE)
-                yield Arm(task=task, policy=policy, cause="restarted by Docker, taken back")
+                cause = "restarted by Docker" if task.restarts else "not watched long enough"
+                yield Arm(task=task, policy=policy, cause=f"{cause}, taken back")
+
+
+def _is_taken_back(view: View, slot: Slot, task: Task) -> bool:
+    if view.supervised and task.restarts:
+        return True
+    if view.unwatched or task not in slot.run:
+        return False
+    return task.running_since is None or view.now < _watched_at(view, task)
+
+
+def _watched_at(view: View, task: Task) -> float:
+    return (task.running_since or view.now) + max(view.run.monitor_s, view.run.final_monitor_s)
 
 
 def _is_through(view: View, task: Task, revision: Revision) -> bool:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from rollout.decide.jobs import Past, ends_well
+from rollout.decide.jobs import JOB, Past, ends_well
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order, UpdateConfig
-from rollout.model.state import MarkKind
+from rollout.model.state import Cause, MarkKind, Proof
+from rollout.model.task import Task
 
 DEFAULT_MONITOR_S = 5.0
 """Swarm's, when 0 or nothing is given."""
+_KNOWN_TO_RUN = (Cause.ADOPTED, Cause.REBUILT)
+"""What was recorded because it ran."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -74,6 +77,16 @@ class Run(Struct, frozen=True, kw_only=True):
     def finished(self) -> bool:
         return self.target.last_mark in (MarkKind.COMPLETED, MarkKind.FAILED)
 
+    @property
+    def is_open(self) -> bool:
+        """It has come to no end, for now or for good."""
+        return not (self.paused or self.finished)
+
+    def proven_at(self, task: Task) -> float | None:
+        """When a task has run for `monitor` since its last start, whoever started it; None as long
+        as it has not run."""
+        return None if task.running_since is None else task.running_since + self.monitor_s
+
 
 def run_of(
     revisions: tuple[Revision, ...], deadline_s: float | None = None, came_up_at: float = 0.0
@@ -83,8 +96,8 @@ def run_of(
     first = len(revisions) - 1
     while first > 0 and _goes_on(revisions[first - 1], revisions[first]):
         first -= 1
-    cadence = target.spec.rollback if target.is_rollback else target.spec.update
-    monitor = cadence.monitor_s or DEFAULT_MONITOR_S
+    cadence = _cadence(target)
+    monitor = _monitor(cadence)
     since = max((m.at for m in target.marks if m.kind is MarkKind.RESUMED), default=0.0)
     return Run(
         target=target,
@@ -111,17 +124,39 @@ def run_of(
 
 
 def last_completed(revisions: tuple[Revision, ...]) -> Revision | None:
-    """What an automatic rollback goes back to: the newest revision that once was complete and asks
-    for another task than the one that fails now."""
+    """What an automatic rollback goes back to: the newest revision whose tasks were once seen to
+    run, and that asks for another task than the one that fails now."""
     failing = revisions[-1].digest
     return next(
         (
-            each
-            for each in reversed(revisions[:-1])
-            if each.digest != failing and any(m.kind is MarkKind.COMPLETED for m in each.marks)
+            revisions[at]
+            for at in reversed(range(len(revisions) - 1))
+            if revisions[at].digest != failing and was_proved(revisions, at)
         ),
         None,
     )
+
+
+def was_proved(revisions: tuple[Revision, ...], at: int) -> bool:
+    """Whether all tasks of a revision were once seen to run for `monitor`.
+
+    A mark of a version that did not say so counts where there was time enough to see it; else the
+    tasks were there before, and what counts is what was seen of them then.
+    """
+    each = revisions[at]
+    began_at = each.created_at
+    for mark in each.marks:
+        if mark.kind is MarkKind.RESUMED:
+            began_at = mark.at
+        if mark.kind is not MarkKind.COMPLETED or mark.reason == Proof.UNPROVED:
+            continue
+        if mark.reason in (Proof.PROVED, JOB) or each.cause in _KNOWN_TO_RUN:
+            return True
+        if each.spec.slots and mark.at - began_at >= _monitor(_cadence(each)):
+            return True
+        if at and revisions[at - 1].digest == each.digest and was_proved(revisions, at - 1):
+            return True
+    return False
 
 
 def _goes_on(before: Revision, after: Revision) -> bool:
@@ -131,6 +166,14 @@ def _goes_on(before: Revision, after: Revision) -> bool:
         and not before.marks
         and before.is_rollback == after.is_rollback
     )
+
+
+def _cadence(revision: Revision) -> UpdateConfig:
+    return revision.spec.rollback if revision.is_rollback else revision.spec.update
+
+
+def _monitor(cadence: UpdateConfig) -> float:
+    return cadence.monitor_s or DEFAULT_MONITOR_S
 
 
 def _final_monitor(cadence: UpdateConfig, monitor: float) -> float:

@@ -9,8 +9,8 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
     COMPLETE  the last task had the definition asked for, and has done what it is for: a job's
     FAILED    a new task of this run ended; nothing new is up
     DIRTY     an old task is up, nothing new is; one that is adrift counts as old
-    DOWN      an old task was the last one, or one that failed before a resume or before another
-              definition was asked for meanwhile, or one that went down with what it was bound to,
+    DOWN      an old task was the last one, or one that had ended before anything was asked for, or
+              one that went down with what it was bound to,
               and it is not up
     LOST      the last task had the definition asked for, and it ended
     VACANT    there is nothing, or only what was stopped for something else, or scaled away; of a
@@ -27,6 +27,8 @@ from msgspec import Struct
 
 from rollout.decide.jobs import has_ended_well, was_complete_as_job
 from rollout.decide.run import Run
+from rollout.model.spec import RestartCondition
+from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
 
 _NOTHING: Mapping[str, str] = {}
@@ -53,14 +55,15 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     new: Task | None = None
     """Up, with the definition asked for."""
     old: tuple[Task, ...] = ()
-    """Up, with another definition or being stopped, oldest first."""
+    """Up, with another definition, being stopped or failing under Docker, oldest first."""
     surplus: tuple[Task, ...] = ()
     """Up beside `new` with the same definition: one too many."""
     ready: Task | None = None
     stale: tuple[Task, ...] = ()
     """Made Ready for what is no longer asked for, or twice."""
     run: tuple[Task, ...] = ()
-    """Tasks of this run that were started, oldest first."""
+    """Tasks by which this run judges the slot, oldest first: those that it has started, and what
+    had not run for `monitor` yet when it began."""
     last: Task | None = None
     """What ended last; it need not have been made last (start-first).  After a completed update,
     of the tasks asked for, where there is one: predecessors may have taken long to stop."""
@@ -75,7 +78,7 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def first(self) -> Task | None:
-        """The run's first task here: the one by which the run judges the slot."""
+        """The run's first task here: the slot is through when it is."""
         return self.run[0] if self.run else None
 
 
@@ -137,10 +140,15 @@ def _slot(
     last: Task | None = None
     for task in tasks:
         fits = task.digest == digest and task.container_id not in adrift
-        if fits and _is_of_run(task, run) and not _was_one_too_many(task, run):
+        stays = fits and task.container_id not in leaving and not _fails_under_docker(task, run)
+        if (
+            fits
+            and _is_of_run(task, tasks, run)
+            and (stays or not task.alive or task.revision >= run.first)
+        ):
             ran.append(task)
         if task.alive:
-            (new if fits and task.container_id not in leaving else old).append(task)
+            (new if stays else old).append(task)
         elif task.ended:
             last = task if last is None or _matters(task, run) >= _matters(last, run) else last
         elif task.prepared:
@@ -220,28 +228,46 @@ def _end(task: Task) -> float:
     return task.finished_at or task.created_at
 
 
-def _is_of_run(task: Task, run: Run) -> bool:
+def _is_of_run(task: Task, tasks: tuple[Task, ...], run: Run) -> bool:
+    if task.prepared or _may_have_ended_with_engine(task, run) or _was_one_too_many(task, run):
+        return False
+    if task.revision >= run.first and task.created_at >= run.since:
+        return True
+    stopped = task.ended and task.revision < run.first and _was_stopped_for_another(task, tasks)
+    return task.created_at < run.began_at and _was_under_way(task, run) and not stopped
+
+
+def _was_under_way(task: Task, run: Run) -> bool:
+    """Neither proven nor over when the run began: that is still to be seen.  Of a task that Docker
+    has started anew only its last start is known."""
+    proven_at = run.proven_at(task)
+    proven = proven_at is not None and proven_at <= run.began_at
+    over = task.ended and _end(task) <= run.began_at
+    return not proven and not over
+
+
+def _fails_under_docker(task: Task, run: Run) -> bool:
+    """What has come down under Docker's policy since before this run, and waits there for its next
+    start: that may be a minute away, and is no start of ours to judge."""
     return (
-        task.revision >= run.first
-        and not task.prepared
-        and (task.created_at >= run.since or _was_under_way(task, run.since))
-        and not _may_have_ended_with_engine(task, run)
+        run.is_open and task.status is ContainerStatus.RESTARTING and task.created_at < run.began_at
     )
-
-
-def _was_under_way(task: Task, at: float) -> bool:
-    """Neither through nor over when the run was resumed: that is still to be seen."""
-    ran = task.running_since is not None and task.running_since < at
-    over = task.ended and _end(task) <= at
-    return not ran and not over
 
 
 def _is_tried_again(task: Task, run: Run) -> bool:
-    """It failed before the run was resumed, or went down with the engine: going on replaces it,
-    whatever its restart policy."""
-    return task.revision >= run.first and (
-        _end(task) <= run.since or (not run.finished and _may_have_ended_with_engine(task, run))
-    )
+    """It had ended before anything was asked for, or went down with the engine: to ask is to have
+    it running, whatever its restart policy.  But what ended well may rest."""
+    if _may_have_ended_with_engine(task, run):
+        return task.revision >= run.first and not run.finished
+    if _end(task) > run.began_at or _rests(task, run):
+        return False
+    return not run.finished or (task.revision >= run.first and _end(task) <= run.since)
+
+
+def _rests(task: Task, run: Run) -> bool:
+    """It ended of its own will, and its policy leaves it at that."""
+    well = task.exit_code == 0 and task.unhealthy_since is None
+    return well and run.target.spec.task.restart.condition is not RestartCondition.ANY
 
 
 def _may_have_ended_with_engine(task: Task, run: Run) -> bool:
@@ -257,17 +283,6 @@ def _is_complete(task: Task, tasks: tuple[Task, ...], run: Run) -> bool:
         and not _was_one_too_many(task, run)
         and not _was_stopped_for_another(task, tasks)
         and (run.finished or not _may_have_ended_with_engine(task, run))
-    )
-
-
-def _was_down_before(task: Task, run: Run) -> bool:
-    """It failed under the definition asked for, then another was asked for, now this one again: a
-    slot to be replaced first, not a task to be restarted beside the batches."""
-    return (
-        run.changes
-        and not run.finished
-        and task.revision < run.first
-        and _end(task) <= run.began_at
     )
 
 
@@ -316,6 +331,4 @@ def _bucket(
     if _is_tried_again(last, run):
         # One that the run itself has added is in no batch: it is filled.
         return Bucket.DOWN if _existed(tasks, last.slot, run) else Bucket.VACANT
-    if _was_stopped_for_another(last, tasks):
-        return Bucket.VACANT
-    return Bucket.DOWN if _was_down_before(last, run) else Bucket.LOST
+    return Bucket.VACANT if _was_stopped_for_another(last, tasks) else Bucket.LOST

@@ -50,6 +50,14 @@ def status_of(view: View, *, at_rest: bool) -> ServiceStatus:
         restarting=_restarting(view),
         failures=view.failures,
         outcome=last.kind if at_rest and last is not None else None,
+        proven_at=max(
+            (
+                view.run.proven_at(slot.new) or 0.0
+                for slot in view.slots
+                if slot.new is not None and slot.new.running
+            ),
+            default=0.0,
+        ),
     )
 
 

@@ -66,9 +66,9 @@ def held_back(view: View, chosen: tuple[Slot, ...]) -> tuple[Slot, ...]:
 
 def trusted_at(view: View, task: Task) -> float:
     """When a task that runs may be relied on: an old one has been for long."""
-    if task.digest != view.run.digest or task.armed:
+    if task.digest != view.run.digest:
         return 0.0
-    return (task.running_since or view.now) + view.run.monitor_s
+    return view.run.proven_at(task) or view.now + view.run.monitor_s
 
 
 def carry_through(view: View) -> Iterator[Action]:

@@ -12,7 +12,7 @@ from rollout.decide.update import next_batch
 from rollout.decide.view import View
 from rollout.model.action import LedgerAction, Note, Push
 from rollout.model.spec import FailureAction
-from rollout.model.state import Cause, MarkKind
+from rollout.model.state import Cause, ContainerStatus, MarkKind, Proof
 from rollout.model.status import Failure
 
 EARLY = "due to failure or early termination of task"
@@ -63,13 +63,27 @@ def at_the_end(view: View) -> Iterator[LedgerAction]:
             reason="held",
         )
         return
-    done = view.slots and all(slot.bucket is Bucket.COMPLETE for slot in view.slots)
     yield Note(
         revision=view.run.target,
         kind=MarkKind.COMPLETED,
         message=completion_message(view),
-        reason=JOB if done else "",
+        reason=_proof(view),
     )
+
+
+def _proof(view: View) -> str:
+    """Whether this is a definition to go back to.  What may fail may: that was asked for."""
+    if view.slots and all(slot.bucket is Bucket.COMPLETE for slot in view.slots):
+        return JOB
+    failed = view.failed_slots
+    judged = [slot for slot in view.slots if slot.number not in failed]
+    proved = judged and all(
+        slot.bucket is Bucket.COMPLETE
+        or (slot.new is not None and slot.new.running)
+        or (slot.first is not None and slot.first.running_since is not None)
+        for slot in judged
+    )
+    return Proof.PROVED if proved else Proof.UNPROVED
 
 
 def completion_message(view: View) -> str:
@@ -109,13 +123,12 @@ def _is_settled(view: View, slot: Slot) -> bool:
         return not _stays(view, slot)
     if slot.bucket is Bucket.VACATED:
         return False
-    if slot.bucket is Bucket.STARTING:
-        # A task that ran before and is not well now is its restart policy's business.  One of an
-        # earlier run is in flux as long as it is waited for.
-        if slot.first is None or (slot.new is not None and slot.new.armed):
+    if slot.bucket is Bucket.STARTING and slot.new is not None:
+        if slot.first is None and slot.new.status is ContainerStatus.PAUSED:
+            # It ran before, and somebody holds it: for as long as he likes.
             return True
         # A slot that was added is no part of the update: it is waited for, but not for ever.
-        limit = deadline_of(slot.first, view.run)
+        limit = deadline_of(slot.new, view.run)
         return limit is not None and view.now >= limit
     return slot.bucket is not Bucket.DOWN
 

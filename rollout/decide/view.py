@@ -49,7 +49,7 @@ class View(Struct, frozen=True, kw_only=True):
     @property
     def is_open(self) -> bool:
         """The update is under way: it has come to no end, for now or for good."""
-        return not (self.run.paused or self.run.finished)
+        return self.run.is_open
 
     @property
     def supervised(self) -> bool:
@@ -74,6 +74,11 @@ class View(Struct, frozen=True, kw_only=True):
         return self.world.waits_for if self.begins else ()
 
     @property
+    def tends(self) -> bool:
+        """What does not run is brought up."""
+        return self.is_open or self.world.tends
+
+    @property
     def acts_on_failure(self) -> bool:
         """Enough slots have failed for the failure action; `continue` never counts."""
         return self.run.action is not FailureAction.CONTINUE and too_many(
@@ -93,10 +98,24 @@ class View(Struct, frozen=True, kw_only=True):
         """
         if all(slot.bucket is Bucket.COMPLETE for slot in self.members):
             # Nothing to replace or to add, or nothing that could still go wrong.
-            return self.now
+            return max(self.now, self.proven_at)
         delay = self.run.delay_s if self.replaces else 0.0
         watched = self.run.final_monitor_s if self.replaces else self.run.monitor_s
-        return self.batch.settled_at + delay + watched
+        return max(self.batch.settled_at + delay + watched, self.proven_at)
+
+    @property
+    def proven_at(self) -> float:
+        """When every task that is to stay has run for `monitor` since its last start; 0 where none
+        runs.  What has replaced a task that ended later than that is not waited for, as in Swarm,
+        nor is what has replaced one that failed and might."""
+        return max(
+            (
+                self.run.proven_at(slot.new) or 0.0
+                for slot in self.slots
+                if slot.new is not None and slot.first in (None, slot.new)
+            ),
+            default=0.0,
+        )
 
     def is_rebound(self, slot: Slot) -> bool:
         """It is adrift, and gets another task in its place though no update asks for it."""
@@ -194,7 +213,7 @@ def _stopped_by_others(world: World, run: Run) -> Iterator[str]:
 
     At rest nobody knows why a task was asked to end: it may be coming back (`docker restart`).
     """
-    if run.paused or run.finished:
+    if not run.is_open:
         return
     for task in world.tasks:
         ends_at = task.stop_ends_at

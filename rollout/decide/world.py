@@ -71,6 +71,8 @@ class World(Struct, frozen=True, kw_only=True):
     bound: Bindings = NO_BINDINGS
     stopping: bool = False
     """The controller was asked to end: finish what is in flight, begin nothing."""
+    tends: bool = True
+    """What has come to an end and does not run is brought up again; else it is only looked at."""
     supervised: bool = False
     """Somebody watches for good, not only until the update has ended."""
 

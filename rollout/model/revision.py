@@ -20,7 +20,7 @@ class Mark(Struct, frozen=True, kw_only=True):
     """Epoch seconds on the engine's clock."""
     by: str = ""
     reason: str = ""
-    """For machines: `failure`, `deadline` or `request`."""
+    """For machines: `failure`, `deadline`, `request`; of a completed mark see `Proof`."""
 
 
 class Revision(Struct, frozen=True, kw_only=True):

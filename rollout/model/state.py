@@ -64,6 +64,15 @@ class Cause(StrEnum):
     """The ledger had lost it, and the containers' labels brought it back."""
 
 
+class Proof(StrEnum):
+    """What a completed mark says of the tasks, as its reason; older versions say nothing."""
+
+    PROVED = "proved"
+    """Each slot's task had run for `monitor` since its last start."""
+    UNPROVED = "unproved"
+    """There were none, or some did not run."""
+
+
 class MarkKind(StrEnum):
     """What the ledger notes about a revision after it was recorded."""
 

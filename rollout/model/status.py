@@ -83,21 +83,24 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     left_alone: bool = False
     """What is wanted of it cannot be read, so that nothing is done about it."""
 
+    proven_at: float = 0.0
+    """When all tasks that run now will have run for `monitor` since their last start."""
+
     @property
     def all_completed(self) -> bool:
         """A job that is through."""
         return 0 < self.desired == self.completed
 
     @property
-    def unstable(self) -> tuple[int, ...]:
-        """Slots that are up without running well, and that no failure of the update speaks of; and
-        those whose task is bound to what is gone."""
-        failed = {failure.slot for failure in self.failures}
-        return tuple(
-            slot.slot
-            for slot in self.slots
-            if (slot.state is TaskState.STARTING and slot.slot not in failed) or slot.adrift
-        )
+    def down(self) -> tuple[SlotStatus, ...]:
+        """Slots in which nothing runs well: gone, ended, unhealthy, held, between two restarts, or
+        bound to what is gone; but for a job's task that has done what it is for."""
+        return tuple(slot for slot in self.slots if not _is_up(slot))
+
+    @property
+    def has_fallen(self) -> bool:
+        """What was asked for was reached once, and not all of it runs now."""
+        return self.revision.last_mark is MarkKind.COMPLETED and bool(self.down)
 
     @property
     def steady(self) -> int:
@@ -112,6 +115,11 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     @property
     def at_rest(self) -> bool:
         return self.outcome is not None
+
+
+def _is_up(slot: SlotStatus) -> bool:
+    through = slot.state is TaskState.COMPLETE and slot.updated
+    return (slot.state is TaskState.RUNNING or through) and not slot.adrift
 
 
 def name_slots(service: str, slots: Sequence[int]) -> str:

@@ -66,7 +66,10 @@ def service_documents(statuses: Iterable[ServiceStatus]) -> list[dict[str, objec
 
 
 def state_word(status: ServiceStatus) -> str:
-    """Swarm's word for the update; of a service never updated `deploying`, `deployed`, `failed`."""
+    """Swarm's word for the update; of a service never updated `deploying`, `deployed`, `failed`.
+    Of what is complete and does not run, or not all of it: `down`, `degraded`."""
+    if status.has_fallen:
+        return "degraded" if status.running else "down"
     if status.state is not None:
         return str(status.state)
     if status.outcome is None:

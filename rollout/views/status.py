@@ -110,7 +110,7 @@ def went_well(status: ServiceStatus) -> bool:
     return (
         status.outcome is MarkKind.COMPLETED
         and status.revision.cause is not Cause.AUTO_ROLLBACK
-        and not status.unstable
+        and not status.down
         and not status.left_alone
     )
 
@@ -118,6 +118,8 @@ def went_well(status: ServiceStatus) -> bool:
 def result_line(status: ServiceStatus) -> str:
     """`dc_worker: update completed (revision 4, 10/10 running)`."""
     message = status.message or ("deployed" if status.at_rest else "deploying")
+    if status.has_fallen:
+        message = f"{state_word(status)}: {status.running}/{status.desired}"
     if status.revision.cause is Cause.AUTO_ROLLBACK and status.revision.message != message:
         message += f": {status.revision.message}"
     return clean(
@@ -138,8 +140,14 @@ def reasons(status: ServiceStatus, tasks: Iterable[Task]) -> tuple[Reason, ...]:
 
     `tasks` are the stack's, dead ones too.
     """
-    if status.failures or status.revision.cause is not Cause.AUTO_ROLLBACK:
+    rolled_back = status.revision.cause is Cause.AUTO_ROLLBACK
+    if status.failures or not (status.has_fallen or rolled_back):
         return tuple(Reason(each.slot, each.task_id, each.reason) for each in status.failures)
+    if status.has_fallen:
+        return tuple(
+            Reason(each.slot, each.task.id if each.task else "", each.note or "there is no task")
+            for each in status.down
+        )
     ours = [task for task in tasks if task.service == status.service]
     return tuple(
         Reason(row.slot, row.id, row.error)
@@ -193,6 +201,10 @@ def steps(status: ServiceStatus) -> Iterator[tuple[str, str]]:
         yield "to go on", f"rollout status {name} --wait"
         yield "to hold it", f"rollout pause {name}"
         if status.revision.number > 1 and not status.revision.is_rollback:
+            yield "to go back", f"rollout rollback {name}"
+    elif status.has_fallen:
+        yield "to start it", f"rollout deploy -c FILE... {status.stack}"
+        if status.revision.number > 1:
             yield "to go back", f"rollout rollback {name}"
     elif status.outcome is MarkKind.COMPLETED and status.restarting:
         if status.revision.number > 1:

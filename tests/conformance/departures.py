@@ -172,6 +172,12 @@ RULES = (
         why="Docker's own DNS knows no healthcheck",
     ),
     Rule(
+        swarm="a command that changes no task leaves down what had failed for good",
+        rollout="tries it anew",
+        why="to ask for it is to have it running",
+        expect=failures.tried_again,
+    ),
+    Rule(
         swarm="restarts after `delay`, always",
         rollout="as long as an update or `rollout controller` watches, and once after an update; "
         "then Docker's own policy does: at once, then slower",
@@ -182,6 +188,12 @@ RULES = (
         swarm='`restart: "no"` means any',
         rollout="means none, as in Compose",
         why="the word says so",
+    ),
+    Rule(
+        swarm="exit code 0 once an update is complete, though tasks are down",
+        rollout="1",
+        why="0 says that every task runs",
+        expect=expectations.all_of_it_runs,
     ),
     Rule(
         swarm="exit code 0 after an automatic rollback",

@@ -71,6 +71,25 @@ def in_order(case: Case, facts: Facts) -> Facts:
     return replace(facts, order=(IN_ORDER,) * len(facts.order))
 
 
+# -- an exit code speaks of what runs
+
+
+def all_of_it_runs(case: Case, facts: Facts) -> Facts:
+    """Not 0 where all that a slot has in the end is a task that ended for good or is unhealthy."""
+    down = any(told[-1].endswith((")", " complete", " unhealthy")) for told in facts.slots)
+    sick = any(_is_sick_when_it_is_over(case, lives) for lives in case.trace.slots.values())
+    return replace(facts, succeeds=False) if facts.succeeds and (down or sick) else facts
+
+
+def _is_sick_when_it_is_over(case: Case, lives: list[Life]) -> bool:
+    over_at = case.over_at or case.trace.until
+    for before, after in pairwise(lives):
+        ended = before.end == "unhealthy" and (before.ended_at or over_at) < over_at
+        if ended and (after.running_at is None or after.running_at > over_at):
+            return True
+    return False
+
+
 # -- an update ends
 
 

@@ -338,6 +338,28 @@ def _until_it_turned_unhealthy(lives: list[Life], over_at: float) -> Iterator[Li
             return
 
 
+def tried_again(case: Case, facts: Facts) -> Facts:
+    """To ask for anything is to have it running: what had failed for good is replaced, at the
+    update's pace."""
+    asked_at = case.trace.asked[-1].at
+    same = len(case.definitions) > 1 and (
+        case.definitions[-1]["TaskTemplate"] == case.definitions[-2]["TaskTemplate"]
+    )
+    down = [
+        case.history_of(lives)
+        for lives in case.trace.slots.values()
+        if lives[-1].end == "failed" and (lives[-1].ended_at or asked_at) < asked_at
+    ]
+    if not same or not down or not facts.states or facts.states[-1][1] != "completed":
+        return facts
+    slots = [(*told[:-1], told[-1] + THEN_WELL) if told in down else told for told in facts.slots]
+    delays = (*facts.seconds.get("delay", ()), *(case.cadence().delay_s for _ in down))
+    seconds = {**facts.seconds, "delay": delays}
+    if "taken" in seconds:
+        seconds["taken"] = (*(0.0 for _ in down), *seconds["taken"])
+    return replace(facts, slots=tuple(sorted(slots)), fewest=None, seconds=seconds)
+
+
 def docker_restarts(case: Case, facts: Facts) -> Facts:
     """After the update no command runs any more: Docker starts again what ends, and at once."""
     waits_s = _restart_delay(case)[0]

@@ -35,8 +35,10 @@ ALIKE: tuple[set[str], ...] = (
     {"s42a", "s42b", "s42d"},
     {"s51", "s78"},
     {"s116", "s120"},
+    {"s74", "s102"},
 )
-"""Nothing is done; one task is replaced; the only task fails; four in two batches."""
+"""Nothing is done; one task is replaced; the only task fails; four in two batches; what has failed
+while paused is tried anew, after a resume or a new label."""
 
 
 def played(name: str, folder: Path) -> Verdict:

@@ -14,7 +14,7 @@ from rollout.compose.load import load
 from rollout.controller.drive import drive
 from rollout.controller.look import look
 from rollout.controller.outcome import exit_code
-from rollout.controller.session import Session
+from rollout.controller.session import Session, observe
 from rollout.engine.simulated.clock import VirtualClock
 from rollout.engine.simulated.engine import Happened as Event
 from rollout.errors import RolloutError, UsageError
@@ -130,7 +130,8 @@ class Virtual:
             return
         made = self._ledger.record(STACK, wanted, cause)
         if made is None:
-            ask_again(self._session, self._ledger.read(STACK)[SERVICE][-1])
+            newest = self._ledger.read(STACK)[SERVICE][-1]
+            ask_again(self._session, newest, observe(self._session, STACK))
         self._accepted()
 
     def _read(self, spec: Spec) -> ServiceSpec:

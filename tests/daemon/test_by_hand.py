@@ -99,7 +99,10 @@ def test_at_rest_the_next_command_puts_it_right(
     client.rename(before["renamed"], f"{stack}-renamed")
     client.restart(before["restarted"], timeout=5)
     _set_policy(client, before["disarmed"], "no")
-    rollout("status", stack, "--wait")
+    looked = rollout("status", stack, "--wait", expect=1)
+    assert f"{stack}_killed: down: 0/1" in looked.err
+    assert f"rollout deploy -c FILE... {stack}" in looked.err
+    rollout("deploy", "-c", _file(tmp_path, image, names, 1), stack)
 
     assert _running(client, stack) == {name: [(1, 1)] for name in names}
     ours = {row["Id"] for row in _rows(client, stack) if row["State"] == "running"}
@@ -132,7 +135,7 @@ def test_removed_after_an_update_it_is_made_again(
     rollout("deploy", "-c", _file(tmp_path, image, ["web"], 2), stack)
 
     client.remove_container(_container(client, stack, "web", 1, 2), force=True)
-    rollout("status", stack, "--wait")
+    rollout("deploy", "-c", _file(tmp_path, image, ["web"], 2), stack)
 
     assert _running(client, stack) == {"web": [(1, 2)]}
 

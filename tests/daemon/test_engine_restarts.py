@@ -133,7 +133,7 @@ def test_command_and_machine_die_in_mid_update(tmp_path: Path, own: OwnEngine, s
 
 def test_after_an_update_nothing_old_comes_back(tmp_path: Path, own: OwnEngine, stack: str) -> None:
     """Stopped or without power, the engine itself starts what ran, and nothing else.  Killed, it
-    may leave down what it finds alive (20.10 does): the next command starts that anew."""
+    may leave down what it finds alive (20.10 does): the next deploy starts that anew."""
     _deploy(own, tmp_path, stack, 1)
     _deploy(own, tmp_path, stack, 2)
 
@@ -144,7 +144,7 @@ def test_after_an_update_nothing_old_comes_back(tmp_path: Path, own: OwnEngine, 
             eventually(lambda: len(_running(own, stack)) == 3)
         assert {revision for _, revision in _running(own, stack)} <= {2}
 
-    rollout("-H", own.host, "status", stack, "--wait")
+    rollout("-H", own.host, "deploy", "-c", _file(tmp_path, 2), stack)
     assert _running(own, stack) == [(1, 2), (2, 2), (3, 2)]
 
 

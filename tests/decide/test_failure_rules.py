@@ -70,7 +70,7 @@ def test_what_counts(task: Task, reason: str) -> None:
         ended(1, V2, after=6.0),
         running(1, V2, ago=59.0, running_since=NOW - 5),
         running(1, V2, ago=59.0, status=ContainerStatus.PAUSED),
-        ended(1, V2, armed=True),
+        ended(1, V2, after=6.0, armed=True),
         ended(1, V1),
     ],
     ids=[
@@ -80,7 +80,7 @@ def test_what_counts(task: Task, reason: str) -> None:
         "after its window",
         "late but in time",
         "paused",
-        "handed over",
+        "handed over, after its window",
         "old",
     ],
 )

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from rollout.decide.run import last_completed, run_of
+from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order, UpdateConfig
 from rollout.model.state import Cause, MarkKind
 from tests.decide.given import NOW, first, mark, revision
@@ -81,6 +82,34 @@ def test_defaults_are_swarms() -> None:
 
     assert (run.parallelism, run.delay_s, run.monitor_s) == (1, 0.0, 5.0)
     assert (run.action, run.ratio, run.order) == (FailureAction.PAUSE, 0.0, Order.STOP_FIRST)
+
+
+def test_a_mark_of_an_older_version_is_no_proof_where_nothing_was_watched() -> None:
+    """It called complete, at once, what it had found under Docker's policy after a pause."""
+    paused = mark(MarkKind.PAUSED, 1, ago=60.0)
+    at_once = (paused, mark(MarkKind.RESUMED, 2, ago=50.0), mark(MarkKind.COMPLETED, 3, ago=49.5))
+    watched = (paused, mark(MarkKind.RESUMED, 2, ago=50.0), mark(MarkKind.COMPLETED, 3, ago=44.5))
+    v3 = revision(3)
+
+    def target(*revisions: Revision) -> int:
+        found = last_completed((first(), *revisions, v3))
+        return found.number if found else 0
+
+    assert target(revision(2, marks=at_once)) == 1
+    assert target(revision(2, marks=watched)) == 2
+    pace = revision(2, marks=(paused,)), revision(2, marks=(mark(MarkKind.COMPLETED, ago=99.9),))
+    assert target(*pace) == 1
+    said = mark(MarkKind.COMPLETED, ago=99.9, reason="proved")
+    assert target(revision(2, marks=(said,))) == 2
+    unsaid = mark(MarkKind.COMPLETED, ago=10.0, reason="unproved")
+    assert target(revision(2, marks=(unsaid,))) == 1
+
+
+def test_another_label_is_as_good_as_what_it_was_put_on() -> None:
+    """Complete at once, since all its tasks had been watched before."""
+    v2 = revision(2, "v1", marks=(mark(MarkKind.COMPLETED, ago=100.0),))
+
+    assert (last_completed((first(), v2, revision(3))) or v2).number == 2
 
 
 def test_where_a_run_stands() -> None:

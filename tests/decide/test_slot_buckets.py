@@ -100,7 +100,7 @@ def test_what_was_scaled_away_has_not_failed() -> None:
 
     assert (slot.bucket, slot.run) == (Bucket.VACANT, ())
     before = ended(2, V1, ago=9.0, after=50.0)
-    assert seen(revisions, [running(1, V1), before]).slots[1].bucket is Bucket.LOST
+    assert seen(revisions, [running(1, V1), before]).slots[1].bucket is Bucket.DOWN
 
 
 def test_what_ended_last_counts_not_what_was_made_last() -> None:

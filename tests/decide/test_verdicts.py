@@ -206,10 +206,18 @@ def test_new_slots_that_cannot_be_made_do_not_hold_an_update_up() -> None:
     assert (waiting, over) == ([], ["mark revision 2 completed, update completed"])
 
 
-def test_what_docker_restarts_over_and_over_does_not_hold_an_update_up() -> None:
-    """It had passed its window when it was handed over."""
+def test_what_docker_restarts_over_and_over_is_seen_to() -> None:
+    """It may have passed its window when it was handed over; now it does not run.  Taken back, its
+    next end is its last."""
     v2 = revision(2)
-    tasks = [starting(1, v2, ago=0.5, created_at=NOW - 60, armed=True, restarts=7)]
-    tasks += [running(slot, v2, ago=50.0, armed=True) for slot in (2, 3)]
+    well = [running(slot, v2, ago=50.0, armed=True) for slot in (2, 3)]
+    fields = {"created_at": NOW - 60, "restarts": 7}
+    looping = starting(1, v2, ago=0.5, armed=True, **fields)
 
-    assert actions([V1, v2], tasks) == ["mark revision 2 completed, update completed"]
+    assert actions([V1, v2], [looping, *well]) == ["arm web.1.1b, restarted by Docker, taken back"]
+    assert actions([V1, v2], [running(1, v2, ago=4.9, armed=False, **fields), *well]) == []
+    assert actions([V1, v2], [running(1, v2, ago=5.0, armed=True, **fields), *well]) == [
+        "mark revision 2 completed, update completed"
+    ]
+    again = ended(1, v2, after=2.0, armed=False, **fields)
+    assert "mark revision 2 paused" in actions([V1, v2], [again, *well])[0]

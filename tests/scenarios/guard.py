@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from rollout.decide.decide import decide
 from rollout.decide.world import Decision, World
-from rollout.model.action import Prepare, Push, Start, Stop, target_of
+from rollout.model.action import Note, Prepare, Push, Start, Stop, target_of
 from rollout.model.revision import Revision
 from rollout.model.spec import FailureAction, Order, UpdateConfig
+from rollout.model.state import Proof
 from rollout.model.task import Task
 
 HISTORY = 5
@@ -34,6 +35,7 @@ class Guard:
         self._the_last_healthy_task_stays_after_a_failure(world, decision)
         self._a_rollback_is_recorded_once(world, decision)
         self._nothing_is_begun_while_paused(world, decision)
+        self._complete_is_what_was_seen_to_run(world, decision)
         if decision.status.at_rest:
             self._rest_is_quiet(world, decision)
             self._history_is_kept_short(world, decision)
@@ -154,6 +156,22 @@ class Guard:
                     task.slot == action.task.slot and task.running and task.digest == target.digest
                     for task in world.tasks
                 ), f"{action} while {target.last_mark}"
+
+    def _complete_is_what_was_seen_to_run(self, world: World, decision: Decision) -> None:
+        target = world.revisions[-1]
+        monitor = cadence(target).monitor_s or 5.0
+        failed = {failure.slot for failure in decision.status.failures}
+        for action in decision.actions:
+            if not isinstance(action, Note) or action.reason != Proof.PROVED:
+                continue
+            for slot in {each.slot for each in decision.status.slots} - failed:
+                assert any(
+                    task.slot == slot
+                    and task.digest == target.digest
+                    and task.running_since is not None
+                    and (task.finished_at or world.now) - task.running_since >= monitor - 0.001
+                    for task in world.tasks
+                ), f"{action}, though web.{slot} never ran for {monitor} s"
 
     def _rest_is_quiet(self, world: World, decision: Decision) -> None:
         assert not decision.actions

@@ -74,6 +74,7 @@ class World:
         self.deadline_s = deadline_s
         self.stopping = False
         self.supervised = supervised
+        self.tends = True
         self.decision: Decision | None = None
         self._guard = Guard() if guard else None
         self._busy: dict[tuple[str, object], float] = {}
@@ -141,6 +142,11 @@ class World:
         """The process of whatever runs in a slot dies."""
         for task in self.up(slot):
             self.engine.crash(task, code)
+
+    def recover(self) -> None:
+        """Whatever was wrong is over: from its next start on every task does well."""
+        self.faults.clear()
+        self.engine.behave(self.faults.usual)
 
     def sicken(self, slot: int) -> None:
         for task in self.up(slot):
@@ -306,6 +312,7 @@ class World:
             deadline_s=self.deadline_s,
             stopping=self.stopping,
             supervised=self.supervised,
+            tends=self.tends,
         )
 
     def _begin(self, action: Action) -> None:

@@ -300,6 +300,12 @@ class SimulatedEngine:
             if (container := self._containers.get(task.container_id)) is not None:
                 container.restart_by_hand()
 
+    def behave(self, behaviour: Behaviour) -> None:
+        """What was made already behaves so, too, from its next start on."""
+        with self.clock.lock:
+            for container in self._containers.values():
+                container.behaviour = behaviour
+
     def sicken(self, task: Task) -> None:
         """A task's healthcheck begins to fail."""
         with self.clock.lock:
