@@ -221,11 +221,14 @@ class _Service:
     def files(self) -> None:
         """Configs and secrets are put into each task's own container, by number."""
         mounted = {
-            str(each.get("target", default="")).rstrip("/"): str(each.get("type"))
+            str(each.get("target", default="")).rstrip("/"): (
+                str(each.get("type")),
+                bool(each.get("read_only")),
+            )
             for each in self.node.items_at("volumes")
         }
         mounted |= {
-            str(each.value).partition(":")[0].rstrip("/"): "tmpfs"
+            str(each.value).partition(":")[0].rstrip("/"): ("tmpfs", False)
             for each in self.node.items_at("tmpfs")
         }
         for kind, number, file in self.files_at():
@@ -236,12 +239,25 @@ class _Service:
                     what = f"{shown(said.value)} is not a user or group id"
                     self.error(said, f"{at}.{key}", what, "use a number")
             target = posixpath.normpath(file_target(kind, file))
-            for folder, type_ in mounted.items():
+            if self.node.get("read_only") and posixpath.dirname(target) == "/":
+                what = "lies directly under a root that is read-only"
+                self.error(file, at, what, "give it a folder, for example /run/secrets")
+            for folder, (type_, read_only) in mounted.items():
                 # What lies below a tmpfs gets a volume of its own, what lies in it cannot.
                 hidden = posixpath.dirname(target) if type_ == "tmpfs" else target
-                if hidden == folder or (type_ != "tmpfs" and target.startswith(folder + "/")):
-                    what = f"would be hidden by, or shared through, what is mounted at {folder}"
+                below = type_ != "tmpfs" and target.startswith(folder + "/")
+                if hidden == folder:
+                    what = f"would be hidden by what is mounted at {folder}"
                     self.error(file, at, what, "give it a target elsewhere")
+                elif below and read_only:
+                    what = f"lies in what is mounted read-only at {folder}"
+                    self.error(file, at, what, "give it a target elsewhere")
+                elif below:
+                    self.start_first(
+                        f"{kind}[{number}] lies in what is mounted at {folder}: it would change "
+                        "under the task that still runs",
+                        "use stop-first, or give it a target elsewhere",
+                    )
 
     def files_at(self) -> Iterator[tuple[str, int, Node]]:
         for kind in ("configs", "secrets"):

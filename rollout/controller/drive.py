@@ -21,7 +21,7 @@ from rollout.controller.judge import judge
 from rollout.controller.patience import Patience, finish_s, limit_of
 from rollout.controller.perform import Perform
 from rollout.controller.rebuild import rebuild
-from rollout.controller.removing import Removing
+from rollout.controller.removing import Removing, is_removal
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.telling import Report, Telling
 from rollout.controller.workers import Workers
@@ -287,7 +287,8 @@ class Driver:
             if isinstance(result.action, Prepare):
                 self._attempts.take(result.service, result.action, result.error, now)
             self._removing.take(result)
-            self._telling.known(result.service, result.notes, now)
+            if not is_removal(result.action):  # it was said when the removal was asked for
+                self._telling.known(result.service, result.notes, now)
             if result.error is not None:
                 self._telling.failed(result.service, result.action, result.error, now)
 

@@ -16,7 +16,7 @@ from rollout.controller.workers import Result, Workers
 from rollout.errors import RolloutError
 from rollout.ledger.lease import Lease
 from rollout.ledger.removal import Removal
-from rollout.model.action import Remove, Stop, target_of
+from rollout.model.action import Action, Remove, Stop, target_of
 from rollout.model.canonical import spec_in
 from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
@@ -75,7 +75,7 @@ class Removing:
     def take(self, result: Result) -> None:
         """What became of a step.  Raises the error of one that was tried often enough."""
         action = result.action
-        if result.error is None or not isinstance(action, Stop | Remove) or action.cause != _CAUSE:
+        if result.error is None or not is_removal(action):
             return
         key = target_of(result.action)
         self._refused[key] += 1
@@ -100,6 +100,11 @@ class Removing:
             self._session.engine.remove_volume(volume)
         self._lease.release()
         self._session.ledger.remove(self._stack)
+
+
+def is_removal(action: Action) -> bool:
+    """A step of taking down what is being removed."""
+    return isinstance(action, Stop | Remove) and action.cause == _CAUSE
 
 
 def _needed(left: list[Task]) -> frozenset[str]:

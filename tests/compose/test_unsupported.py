@@ -84,7 +84,6 @@ def test_it_is_refused_with_its_place(folder: Folder, body: str, wanted: str) ->
     ("mount", "use", "why"),
     [
         ("uid: root", "", '.uid: "root" is not a user or group id (use a number)'),
-        ("target: /data/a", "volumes: ['/srv:/data']", "/data"),
         ("target: /data", "volumes: ['/srv:/data']", "/data"),
         ("target: a", "tmpfs: /run/secrets", "/run/secrets"),
     ],
@@ -94,14 +93,28 @@ def test_a_secret_that_could_not_be_a_tasks_own(
 ) -> None:
     """A volume is shared by old and new tasks, a tmpfs is mounted over what was put in before."""
     text = f"secrets: [{{source: a, {mount}}}]\n{use}"
-    hidden = (
-        f": would be hidden by, or shared through, what is mounted at {why} "
-        "(give it a target elsewhere)"
-    )
+    hidden = f": would be hidden by what is mounted at {why} (give it a target elsewhere)"
 
     (error,) = folder.errors(web(text) + "secrets: {a: {content: x}}\n")
 
     assert error.partition("services.web.secrets[0]")[2] == (why if "is not" in why else hidden)
+
+
+def test_a_secret_below_a_volume_is_put_in_when_nothing_reads_it(folder: Folder) -> None:
+    def text(options: str, order: str) -> str:
+        body = (
+            "secrets: [{source: a, target: /data/a}]\n"
+            f"volumes: ['/srv:/data{options}']\n"
+            f"deploy: {{update_config: {{order: {order}}}}}"
+        )
+        return web(body) + "secrets: {a: {content: x}}\n"
+
+    stack = folder.load(text("", "stop-first"))
+    assert stack.services[0].task.files[0].target == "/data/a"
+    (error,) = folder.errors(text(":ro", "stop-first"))
+    assert "lies in what is mounted read-only at /data" in error
+    (error,) = folder.errors(text("", "start-first"))
+    assert ".deploy.update_config.order: secrets[0] lies in what is mounted at /data" in error
 
 
 def test_a_secret_below_a_tmpfs_has_a_volume_of_its_own(folder: Folder) -> None:

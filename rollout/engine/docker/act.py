@@ -15,6 +15,7 @@ from msgspec import Struct
 from rollout.engine.docker import translate
 from rollout.engine.docker.api import Api, Json
 from rollout.engine.docker.faults import LinkError, TimedOutError, can_never_work, one_line
+from rollout.engine.docker.files import Files
 from rollout.engine.docker.holders import with_holder
 from rollout.engine.docker.images import Images
 from rollout.engine.docker.keeping import Keeping
@@ -76,13 +77,15 @@ class Act:
         self._look = look
         self._images = images
         self._keeping = Keeping(api, look, images)
+        self._files = Files(api, look)
         self._under_way: set[str] = set()
 
     def prepare(self, action: Prepare, contents: Contents) -> tuple[str, ...]:
         """The result is what is to be said of it, one line each.  Raises EngineError,
         ImpossibleError where it can never be made; then no container is left behind."""
         revision, slot = action.revision, action.slot
-        archives = file_archives(revision.spec.task, contents)
+        # All that it needs is there before anything is made.
+        file_archives(revision.spec.task, contents)
         _check_siblings(action)
         node = node_of(self._api.info()) if asks_for_node(revision.spec.task) else {}
         volumes, notes = self._keeping.volumes(action)
@@ -99,20 +102,20 @@ class Act:
                 volumes=volumes,
             )
             with _saying_what_is_final():
-                result = self._make(made, revision, archives)
+                result = self._make(made, action, contents)
             if isinstance(result, _Taken) and not (result.prepared or result.alive):
                 after = task
                 continue
             if action.start and not (isinstance(result, _Taken) and result.alive):
                 container = result.container if isinstance(result, _Taken) else result
-                self._start(container, revision.spec, made.name)
+                self._start(container, revision.spec, made.name, contents)
             return notes
         raise EngineError(f"{revision.service}.{slot}: no free name for a new task")
 
-    def start(self, action: Start) -> None:
+    def start(self, action: Start, contents: Contents) -> None:
         """Raises NotFoundError where it is gone, EngineError where it cannot be started."""
         task = action.task
-        self._start(task.container_id, spec_of(task.spec), task.name)
+        self._start(task.container_id, spec_of(task.spec), task.name, contents)
 
     def stop(self, action: Stop) -> None:
         """Returns when it is down, or when the engine takes too long: look again then.
@@ -157,14 +160,10 @@ class Act:
 
     # -- preparing
 
-    def _make(
-        self,
-        made: translate.Creation,
-        revision: Revision,
-        archives: tuple[tuple[str, bytes], ...],
-    ) -> str | _Taken:
+    def _make(self, made: translate.Creation, action: Prepare, contents: Contents) -> str | _Taken:
         """The new container's id, or who has its name."""
-        if not made.later and not archives:
+        revision = action.revision
+        if not made.later and not revision.spec.task.files:
             try:
                 return self._create(made.name, made, revision)
             except ConflictError:
@@ -173,7 +172,7 @@ class Act:
         with self._named_under_way(name):
             container = self._create_half(name, made, revision)
             try:
-                self._complete(container, made, archives)
+                self._complete(container, made, action, contents)
             except EngineError as error:
                 self._discard(container)
                 if isinstance(error, ConflictError):
@@ -200,7 +199,7 @@ class Act:
             return self._create(name, made, revision)
 
     def _complete(
-        self, container: str, made: translate.Creation, archives: tuple[tuple[str, bytes], ...]
+        self, container: str, made: translate.Creation, action: Prepare, contents: Contents
     ) -> None:
         for network, endpoint in made.later.items():
             try:
@@ -208,8 +207,9 @@ class Act:
             except EngineError as error:
                 if "already exists in network" not in error.message:
                     raise
-        for folder, tar in archives:
-            self._api.put_archive(container, folder, tar)
+        host = made.config["HostConfig"]
+        mounts = any(host.get(key) for key in ("Binds", "Mounts", "VolumesFrom"))
+        self._files.put_own(container, action, contents, mounts=mounts)
         try:
             self._api.rename(container, made.name)
         except EngineError as error:
@@ -242,7 +242,11 @@ class Act:
 
     # -- starting and stopping
 
-    def _start(self, container: str, spec: ServiceSpec | None, name: str) -> None:
+    def _start(
+        self, container: str, spec: ServiceSpec | None, name: str, contents: Contents
+    ) -> None:
+        if spec is not None:
+            self._files.put_shared(container, spec.task, contents)
         if spec is not None and spec.task.container_name:
             self._give_name(container, spec.task.container_name)
         try:

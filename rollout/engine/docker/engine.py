@@ -153,7 +153,7 @@ class DockerEngine:
             case Prepare():
                 return self._act.prepare(action, contents)
             case Start():
-                self._act.start(action)
+                self._act.start(action, contents)
             case Stop():
                 self._act.stop(action)
             case Remove():

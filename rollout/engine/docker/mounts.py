@@ -123,7 +123,17 @@ def _file_volumes(spec: TaskSpec) -> list[Json]:
 def file_folders(spec: TaskSpec) -> tuple[str, ...]:
     """Folders of configs and secrets that take no file unless they are a volume."""
     return tuple(
-        folder for folder in _folders(spec) if spec.read_only or _is_under_tmpfs(folder, spec)
+        folder
+        for folder in _folders(spec)
+        if (spec.read_only or _is_under_tmpfs(folder, spec)) and not _is_under_data(folder, spec)
+    )
+
+
+def _is_under_data(folder: str, spec: TaskSpec) -> bool:
+    """What is there is to be seen still."""
+    return any(
+        mount.type != "tmpfs" and folder.startswith(mount.target.rstrip("/") + "/")
+        for mount in spec.mounts
     )
 
 

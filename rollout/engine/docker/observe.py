@@ -106,11 +106,9 @@ def cut(value: object) -> str:
 def is_half_made(row: Json) -> bool:
     """By the name that we give it, and never one that runs: a `container_name` may have the same
     end."""
-    mine, name = row.get("Labels") or {}, name_of(row)
-    whose = labels.full_name(
-        mine.get(labels.COMPOSE_PROJECT, ""), mine.get(labels.COMPOSE_SERVICE, "")
-    )
-    ours = name.startswith(f"{whose}.") and name.endswith(HALF_MADE)
+    project = (row.get("Labels") or {}).get(labels.COMPOSE_PROJECT, "")
+    name = name_of(row)
+    ours = name.startswith(f"{project}_") and name.endswith(HALF_MADE)
     return ours and row.get("State") == "created"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import tarfile
 import threading
 from functools import partial
 from typing import Any
@@ -15,15 +17,18 @@ from rollout.errors import ConflictError, EngineError, ImpossibleError, NotFound
 from rollout.model import labels
 from rollout.model.action import Arm, Prepare, Remove, Start, Stop
 from rollout.model.canonical import canonical, task_digest
+from rollout.model.revision import Revision
 from rollout.model.spec import (
     FileMount,
     Logging,
     Mount,
     Network,
     NetworkAttachment,
+    Order,
     Port,
     RestartCondition,
     RestartPolicy,
+    UpdateConfig,
     Volume,
 )
 from rollout.model.state import ContainerStatus
@@ -197,6 +202,48 @@ def test_a_read_only_task_gets_its_files(engine: DockerEngine, stack: str, image
 
     task = _ended(engine, stack)
     assert engine.last_words(task) == ("content",)
+
+
+def test_a_shared_file_changes_when_its_reader_is_down(
+    engine: DockerEngine, stack: str, image: str, raw: docker.APIClient
+) -> None:
+    """It lies in a volume that the old task and the new one have."""
+
+    def wanted(digest: str, number: int) -> Revision:
+        file = FileMount(kind="config", source="c", target="/data/c", digest=digest)
+        mount = Mount(type="volume", source=f"{stack}_data", target="/data")
+        spec = service(image, mounts=(mount,), files=(file,))
+        volume = Volume(key="data", name=f"{stack}_data")
+        return revision(stack, replace(spec, volumes=(volume,)), number)
+
+    def read(task: Task) -> bytes:
+        packed, _ = raw.get_archive(task.container_id, "/data/c")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(packed))) as archive:
+            content = archive.extractfile("c")
+            assert content is not None
+            return content.read()
+
+    one, two = wanted("one", 1), wanted("two", 2)
+    engine.ensure(one.spec, stack)
+    engine.act(Prepare(revision=one, slot=1, cause="test"), str.encode)
+    old = newest(engine, stack)
+    engine.act(Start(task=old, cause="test"), str.encode)
+    assert read(old) == b"one"
+
+    engine.act(Prepare(revision=two, slot=1, cause="test"), str.encode)
+    new = newest(engine, stack)
+    assert read(old) == b"one"
+    _stop(engine, again(engine, old))
+    engine.act(Start(task=new, cause="test"), str.encode)
+    assert read(new) == b"two"
+
+    start_first = UpdateConfig(order=Order.START_FIRST)
+    three = wanted("three", 3)
+    three = replace(three, spec=replace(three.spec, update=start_first))
+    engine.observe(stack)
+    with pytest.raises(ImpossibleError, match="config c at /data/c"):
+        engine.act(Prepare(revision=three, slot=1, cause="test"), str.encode)
+    assert read(new) == b"two"
 
 
 def test_half_made_tasks_are_not_shown_and_swept(
