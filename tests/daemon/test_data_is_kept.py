@@ -88,7 +88,7 @@ def test_from_compose_over_updates_and_by_hand_to_rm(
     (now,) = _running(client, stack).values()
     assert _volumes(client, now) == mine
     client.remove_container(now, force=True)
-    rollout("status", stack, "--wait")
+    rollout("deploy", "-c", _file(tmp_path, database, 5), stack)
     (now,) = _running(client, stack).values()
     assert _read(client, now, "/data/x") == "precious"
     assert _read(client, now, "/more/x") == "too"
