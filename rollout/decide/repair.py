@@ -71,12 +71,13 @@ def _renew(view: View, slot: Slot, due: float, cause: str) -> Iterator[Action]:
 def restart_at(view: View, slot: Slot) -> float | None:
     """When a slot's ended task is to be replaced by one like it; None: not at all."""
     task = slot.last
-    if task is None or slot.new is not None or not view.tends:
-        return None
-    if not _concerns_restart(view, slot):
+    if task is None or slot.new is not None or not _concerns_restart(view, slot):
         return None
     if _before_what_never_ran(view, slot) is not None:
+        # That belongs to the update which has just paused: whoever drove it does it.
         return view.now
+    if not view.tends:
+        return None
     if task.armed and task.started_at is None and view.unwatched:
         # Nobody watches any more, and its last chance could not be started: that is how it ends.
         return None
