@@ -15,6 +15,7 @@ from rollout.cli.status import explain_all, needs_somebody
 from rollout.cli.targets import find_scope
 from rollout.cli.wiring import open_session
 from rollout.controller.judge import judge
+from rollout.controller.look import scaled_away
 from rollout.controller.session import Session, observe
 from rollout.model.status import ServiceStatus
 from rollout.views.document import document
@@ -76,7 +77,8 @@ def command(
         }
         now = session.engine.now()
         node, untils = session.engine.host, _untils(statuses.values())
-        every = task_rows(tasks.values(), node=node, now=now, untils=untils)
+        away = {task: at for _, look in seen for task, at in scaled_away(look).items()}
+        every = task_rows(tasks.values(), node=node, now=now, untils=untils, scaled_away=away)
         rows = chosen(every, filters, _FILTERS)
         if output == "json":
             click.echo(_document(session, rows, tuple(statuses.values()), now))

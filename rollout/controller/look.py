@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout.controller.judge import judge
 from rollout.controller.session import Look, Session, observe
+from rollout.decide import slots
 from rollout.ledger.lease import newest_entry
 from rollout.model.event import Progress
 from rollout.model.status import ServiceStatus
@@ -12,6 +13,14 @@ from rollout.model.status import ServiceStatus
 def status_of(seen: Look, service: str) -> ServiceStatus:
     """Where one service of the book stands, as long as nobody does anything about it."""
     return judge(seen, lambda _service: {"tends": False})[service].status
+
+
+def scaled_away(seen: Look) -> dict[str, float]:
+    """Task id → since when its slot is not asked for, of tasks that are history by that."""
+    found: dict[str, float] = {}
+    for service, history in seen.book.items():
+        found |= slots.scaled_away(history, seen.tasks_of(service))
+    return found
 
 
 def look(session: Session, stack: str) -> Progress:

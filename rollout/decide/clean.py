@@ -13,16 +13,18 @@ from rollout.model.task import Task
 
 HISTORY = 5
 """Tasks kept per slot, the live one included: Swarm's default."""
+ONE_TOO_MANY = "one slot too many"
 
 
 def scale_down(view: View) -> Iterator[Action]:
-    """Slots too many: stopped, then removed with their history."""
+    """Slots too many: what is up is stopped, and what never ran goes.  What has ended stays, within
+    the history limit, so that it can be looked into; never to be brought back by an engine."""
     for slot in view.extra:
-        up = [task for task in slot.tasks if task.alive]
-        if up:
-            yield from (Stop(task=task, cause="one slot too many") for task in up)
-        else:
-            yield from (Remove(task=task, cause="one slot too many") for task in slot.tasks)
+        for task in slot.tasks:
+            if task.alive or (task.ended and task.armed):
+                yield Stop(task=task, cause=ONE_TOO_MANY)
+            elif task.prepared:
+                yield Remove(task=task, cause=ONE_TOO_MANY)
 
 
 def sweep(view: View) -> Iterator[Action]:
@@ -61,7 +63,7 @@ def reap(view: View) -> Iterator[Action]:
     """Ended tasks beyond the history limit, oldest first.  The run's first task in a slot stays
     until the run is over: it is how the slot is judged.  What never ran pushes nothing out, nor
     does what is on its way out itself: a busy engine shows it for a while."""
-    for slot in view.slots:
+    for slot in (*view.slots, *view.extra):
         surplus = sum(1 for task in slot.tasks if not (task.prepared or task.removing))
         surplus -= _limit(view, slot)
         for task in slot.tasks:

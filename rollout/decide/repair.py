@@ -134,7 +134,7 @@ def _was_restarted(slot: Slot, task: Task) -> bool:
     """By Docker, or it is itself what one like it was replaced by."""
     return task.restarts > 0 or any(
         each.ended and each.digest == task.digest and each.created_at < task.created_at
-        for each in slot.tasks
+        for each in slot.counted
     )
 
 
@@ -198,7 +198,7 @@ def _before_what_never_ran(view: View, slot: Slot) -> Revision | None:
     if any(task.started_at is not None for task in slot.run):
         return None
     failed_at = slot.run[-1].created_at
-    others = [task for task in reversed(slot.tasks) if task.digest != view.run.digest]
+    others = [task for task in reversed(slot.counted) if task.digest != view.run.digest]
     before = next((task for task in others if task.started_at is not None), None)
     if before is None or any(task.ended and task.created_at > failed_at for task in others):
         return None
@@ -256,7 +256,7 @@ def _restarts(slot: Slot, last: Task, window_s: float) -> int:
 
     max_attempts 2: one start and two restarts; so the third end finds two restarts.
     """
-    newest_first = (task for task in reversed(slot.tasks) if not task.prepared)
+    newest_first = (task for task in reversed(slot.counted) if not task.prepared)
     alike = tuple(takewhile(lambda task: task.digest == last.digest, newest_first))
     since = (last.finished_at or last.created_at) - window_s if window_s else 0.0
     ours = sum(1 for task in alike[:-1] if _first_start(task) > since)

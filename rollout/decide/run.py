@@ -8,18 +8,27 @@ Swarm does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from msgspec import Struct
 
 from rollout.decide.jobs import JOB, Past, ends_well
 from rollout.model.revision import Revision
-from rollout.model.spec import FailureAction, Order, UpdateConfig
+from rollout.model.spec import DEFAULT_MONITOR_S, FailureAction, Order, UpdateConfig
 from rollout.model.state import Cause, MarkKind, Proof
 from rollout.model.task import Task
 
-DEFAULT_MONITOR_S = 5.0
-"""Swarm's, when 0 or nothing is given."""
 _KNOWN_TO_RUN = (Cause.ADOPTED, Cause.REBUILT)
 """What was recorded because it ran."""
+
+
+class ScaleDown(Struct, frozen=True):
+    """There were to be fewer slots."""
+
+    at: float
+    slots: int
+    until: float | None
+    """When there were to be more again."""
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -38,8 +47,7 @@ class Run(Struct, frozen=True, kw_only=True):
     """It asks for another task than the revision before it."""
     slots_before: int
     """How many slots the service had before the run: any above are new."""
-    scaled_down: tuple[tuple[float, int], ...]
-    """When there were to be fewer slots than before, and how many."""
+    scaled_down: tuple[ScaleDown, ...]
     parallelism: int
     """0 means all."""
     delay_s: float
@@ -107,11 +115,7 @@ def run_of(
         came_up_at=0.0 if target.last_mark is MarkKind.PAUSED else came_up_at,
         changes=first > 0 and revisions[first - 1].digest != target.digest,
         slots_before=revisions[first - 1].spec.slots if first else 0,
-        scaled_down=tuple(
-            (after.created_at, after.spec.slots)
-            for number, after in enumerate(revisions)
-            if number and after.spec.slots < revisions[number - 1].spec.slots
-        ),
+        scaled_down=scale_downs(revisions),
         parallelism=cadence.parallelism,
         delay_s=cadence.delay_s,
         monitor_s=monitor,
@@ -121,6 +125,17 @@ def run_of(
         order=cadence.order,
         deadline_s=target.spec.progress_deadline_s if deadline_s is None else deadline_s,
     )
+
+
+def scale_downs(revisions: Sequence[Revision]) -> tuple[ScaleDown, ...]:
+    found: list[ScaleDown] = []
+    for number, after in enumerate(revisions):
+        slots = after.spec.slots
+        if number and slots < revisions[number - 1].spec.slots:
+            later = (each for each in revisions[number:] if each.spec.slots > slots)
+            up = next(later, None)
+            found.append(ScaleDown(after.created_at, slots, up.created_at if up else None))
+    return tuple(found)
 
 
 def last_completed(revisions: tuple[Revision, ...]) -> Revision | None:

@@ -13,7 +13,8 @@ Buckets, of a slot that is wanted (`new` has the definition asked for, `old` ano
               one that went down with what it was bound to,
               and it is not up
     LOST      the last task had the definition asked for, and it ended
-    VACANT    there is nothing, or only what was stopped for something else, or scaled away; of a
+    VACANT    there is nothing, or only what was stopped for something else, or the history of a
+              slot that was scaled away; of a
               completed update also what was there before it: the task itself was removed by hand
 """
 
@@ -26,7 +27,8 @@ from enum import StrEnum
 from msgspec import Struct
 
 from rollout.decide.jobs import has_ended_well, was_complete_as_job
-from rollout.decide.run import Run
+from rollout.decide.run import Run, ScaleDown, run_of
+from rollout.model.revision import Revision
 from rollout.model.spec import RestartCondition
 from rollout.model.state import ContainerStatus
 from rollout.model.task import Task
@@ -52,6 +54,9 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
     bucket: Bucket
     tasks: tuple[Task, ...] = ()
     """All of the slot, oldest first."""
+    gone: tuple[Task, ...] = ()
+    """Those that ended before the slot was scaled away, or with that: history, whatever the slot is
+    asked for since."""
     new: Task | None = None
     """Up, with the definition asked for."""
     old: tuple[Task, ...] = ()
@@ -81,6 +86,18 @@ class Slot(Struct, frozen=True, kw_only=True, gc=False):
         """The run's first task here: the slot is through when it is."""
         return self.run[0] if self.run else None
 
+    @property
+    def counted(self) -> tuple[Task, ...]:
+        """Without those from before it was scaled away."""
+        if not self.gone:
+            return self.tasks
+        return tuple(task for task in self.tasks if task not in self.gone)
+
+    @property
+    def is_history(self) -> bool:
+        """It was scaled away, and nothing is in it since."""
+        return bool(self.gone) and len(self.gone) == len(self.tasks)
+
 
 def slots_of(
     tasks: Iterable[Task],
@@ -105,21 +122,41 @@ def slots_of(
 
 
 def vacant(number: int, run: Run) -> Slot:
-    """Without a container.  That of a job that is through may have been tidied away: it is not run
-    once more for that."""
-    through = was_complete_as_job(run.target)
     return Slot(
         number=number,
-        bucket=Bucket.COMPLETE if through else Bucket.VACANT,
+        bucket=_empty(run),
         digest=run.digest,
         existed=number <= run.slots_before,
     )
+
+
+def _empty(run: Run) -> Bucket:
+    """Without a container.  That of a job that is through may have been tidied away: it is not run
+    once more for that."""
+    return Bucket.COMPLETE if was_complete_as_job(run.target) else Bucket.VACANT
 
 
 def was_shut_down(slot: Slot) -> bool:
     """What ended last did so after its successor had been made, so it was stopped for it (see
     `state_of`)."""
     return slot.last is not None and _was_stopped_for_another(slot.last, slot.tasks)
+
+
+def scaled_away(revisions: tuple[Revision, ...], tasks: Iterable[Task]) -> Mapping[str, float]:
+    """Task id → when there were to be fewer slots, of tasks that are history by that."""
+    run = run_of(revisions)
+    by_slot: dict[int, list[Task]] = defaultdict(list)
+    for task in tasks:
+        by_slot[task.slot].append(task)
+    return {
+        task.id: min(
+            each.at
+            for each in run.scaled_down
+            if each.slots < task.slot and task.created_at < each.at
+        )
+        for found in by_slot.values()
+        for task in _gone(tuple(found), run)
+    }
 
 
 def _slot(
@@ -130,7 +167,9 @@ def _slot(
     adrift: Mapping[str, str],
     adopted: str,
 ) -> Slot:
-    tasks = tuple(sorted(found, key=_age)) if len(found) > 1 else tuple(found)
+    every = tuple(sorted(found, key=_age)) if len(found) > 1 else tuple(found)
+    gone = _gone(every, run) if run.scaled_down else ()
+    tasks = tuple(task for task in every if task not in gone) if gone else every
     digest = _wanted(tasks, run, adrift, adopted) if adrift and run.paused else run.target.digest
     ran: list[Task] = []
     new: list[Task] = []
@@ -172,7 +211,8 @@ def _slot(
         bucket=_adrift_bucket(old, ready, last)
         if lost
         else _bucket(tasks, new, old, ready, ran, last, run),
-        tasks=tasks,
+        tasks=every,
+        gone=gone,
         new=new[0] if new else None,
         old=tuple(old),
         surplus=tuple(new[1:]),
@@ -229,7 +269,7 @@ def _end(task: Task) -> float:
 
 
 def _is_of_run(task: Task, tasks: tuple[Task, ...], run: Run) -> bool:
-    if task.prepared or _may_have_ended_with_engine(task, run) or _was_one_too_many(task, run):
+    if task.prepared or _may_have_ended_with_engine(task, run):
         return False
     if task.revision >= run.first and task.created_at >= run.since:
         return True
@@ -280,18 +320,38 @@ def _is_complete(task: Task, tasks: tuple[Task, ...], run: Run) -> bool:
         run.ends_well
         and task.digest == run.digest
         and has_ended_well(task)
-        and not _was_one_too_many(task, run)
         and not _was_stopped_for_another(task, tasks)
         and (run.finished or not _may_have_ended_with_engine(task, run))
     )
 
 
-def _was_one_too_many(task: Task, run: Run) -> bool:
-    """It ended when, or after, its slot was scaled away: that was no failure, whatever it was asked
-    for since."""
-    return task.ended and any(
-        slots < task.slot and task.created_at < at <= _end(task) for at, slots in run.scaled_down
+def _gone(tasks: tuple[Task, ...], run: Run) -> tuple[Task, ...]:
+    return tuple(
+        task
+        for task in tasks
+        if task.ended
+        and any(
+            each.slots < task.slot
+            and task.created_at < each.at
+            and not _outlived(each, task, tasks)
+            for each in run.scaled_down
+        )
     )
+
+
+def _outlived(down: ScaleDown, task: Task, tasks: tuple[Task, ...]) -> bool:
+    """The slot was kept, since another one did not run: tasks of it were started after that, or the
+    next one waits for this one to stop."""
+    return any(
+        _was_started_during(down, other)
+        or (other.prepared and task.created_at < other.created_at <= _end(task))
+        for other in tasks
+    )
+
+
+def _was_started_during(down: ScaleDown, task: Task) -> bool:
+    at = task.started_at
+    return at is not None and down.at < at and (down.until is None or at < down.until)
 
 
 def _was_stopped_for_another(task: Task, tasks: tuple[Task, ...]) -> bool:
@@ -321,11 +381,9 @@ def _bucket(
     if old:
         return Bucket.DIRTY
     if last is None:
-        return Bucket.VACANT
+        return Bucket.VACANT if tasks else _empty(run)
     if ready is not None and (last.finished_at or 0.0) >= ready.created_at:
         return Bucket.VACATED
-    if _was_one_too_many(last, run):
-        return Bucket.VACANT
     if last.digest != run.digest:
         return Bucket.VACANT if run.completed else Bucket.DOWN
     if _is_tried_again(last, run):

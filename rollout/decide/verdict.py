@@ -95,7 +95,8 @@ def completion_message(view: View) -> str:
 
 def is_through(view: View) -> bool:
     """Every slot is where it will be, and the last monitor window is over."""
-    if view.extra or view.batch.in_flux or view.now < view.complete_at:
+    leaves = any(not task.ended for slot in view.extra for task in slot.tasks)
+    if leaves or view.batch.in_flux or view.now < view.complete_at:
         return False
     if view.batch.candidates and next_batch(view):
         return False

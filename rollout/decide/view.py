@@ -28,7 +28,7 @@ class View(Struct, frozen=True, kw_only=True):
     slots: tuple[Slot, ...]
     """Those that are wanted, ascending."""
     extra: tuple[Slot, ...]
-    """Those beyond the number of replicas."""
+    """Those beyond the number of replicas, and the history of those that were."""
     members: tuple[Slot, ...]
     """Slots that the run replaces; where it replaces none, those it adds."""
     replaces: bool
@@ -243,22 +243,31 @@ def _choose(found: tuple[Slot, ...], run: Run) -> tuple[tuple[Slot, ...], tuple[
     """Which slots stay, filled up with the lowest free numbers, and which are one too many.
 
     Swarm's order, and unhealthy before healthy: slots that do not run go first, then the highest.
-    3 of 1 2 3 4 5 where 2 is down: 1 3 4 stay, 2 and 5 go.
+    3 of 1 2 3 4 5 where 2 is down: 1 3 4 stay, 2 and 5 go.  So it stays when 4 ends later: of those
+    that do not run, those that did not when there were to be fewer go first.
+
+    A slot of which only history is left is not there: its number is taken like any other.
     """
     count = run.target.spec.slots
-    if len(found) > count:
-        ranked = sorted(found, key=lambda slot: (not _runs(slot), slot.number))
-        kept = sorted(ranked[:count], key=lambda slot: slot.number)
-        extra = sorted(ranked[count:], key=lambda slot: slot.number)
-        return tuple(kept), tuple(extra)
-    kept = list(found)
-    taken = {slot.number for slot in found}
+    there = [slot for slot in found if slot.number <= count or not slot.is_history]
+    kept = sorted(there, key=lambda slot: (not _runs(slot), _was_down(slot, run), slot.number))
+    kept = kept[:count]
+    taken = {slot.number for slot in kept}
+    extra = tuple(slot for slot in found if slot.number not in taken)
     number = 1
     while len(kept) < count:
         if number not in taken:
             kept.append(vacant(number, run))
         number += 1
-    return tuple(sorted(kept, key=lambda slot: slot.number)), ()
+    return tuple(sorted(kept, key=lambda slot: slot.number)), extra
+
+
+def _was_down(slot: Slot, run: Run) -> bool:
+    """It did not run when there were last to be fewer slots, and nothing of it has since."""
+    if not run.scaled_down or run.scaled_down[-1].until is not None:
+        return False
+    at = run.scaled_down[-1].at
+    return all(task.ended and (task.finished_at or task.created_at) <= at for task in slot.tasks)
 
 
 def _runs(slot: Slot) -> bool:

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from rollout.model.canonical import spec_in, task_digest
 from rollout.model.revision import Mark, Revision
-from rollout.model.spec import Mode, RestartCondition, ServiceSpec
+from rollout.model.spec import DEFAULT_MONITOR_S, Mode, RestartCondition, ServiceSpec
 from rollout.model.state import Cause, MarkKind
 from rollout.model.task import Task
 
@@ -112,13 +112,23 @@ def _as_it_runs(number: int, known: Mapping[int, Revision], tasks: tuple[Task, .
 
 def _scaled(revision: Revision, tasks: tuple[Task, ...]) -> Revision:
     """With as many replicas as there are slots, where all of them run as asked for: the service was
-    scaled down after the last task was made."""
-    slots = {task.slot for task in tasks}
+    scaled down after the last task was made.  Of a slot that was scaled away tasks may be left."""
+    slots = {task.slot for task in tasks if not _was_asked_to_end(task, revision)}
     fewer = slots == set(range(1, len(slots) + 1)) and len(slots) < revision.spec.slots
     if revision.spec.mode is not Mode.REPLICATED or not fewer:
         return revision
     less = replace(revision, spec=replace(revision.spec, replicas=len(slots)))
     return less if _runs(less, tasks) else revision
+
+
+def _was_asked_to_end(task: Task, revision: Revision) -> bool:
+    """It ran well and would have been started again, unless a stop had taken its policy away."""
+    ran_at, ended_at = task.running_since, task.finished_at
+    if not task.ended or task.armed or ran_at is None or ended_at is None:
+        return False
+    condition = revision.spec.task.restart.condition
+    watched_s = revision.spec.update.monitor_s or DEFAULT_MONITOR_S
+    return condition is not RestartCondition.NONE and ended_at - ran_at >= watched_s
 
 
 def _told(

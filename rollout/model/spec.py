@@ -35,6 +35,10 @@ class Mode(StrEnum):
     GLOBAL = "global"
 
 
+DEFAULT_MONITOR_S = 5.0
+"""Swarm's, when 0 or nothing is given."""
+
+
 class UpdateConfig(Struct, frozen=True, kw_only=True):
     """`deploy.update_config` and `deploy.rollback_config`."""
 

@@ -59,17 +59,21 @@ def task_rows(
     node: str,
     now: float | None = None,
     untils: Mapping[str, float] | None = None,
+    scaled_away: Mapping[str, float] | None = None,
 ) -> tuple[TaskRow, ...]:
     """Sorted by service and slot, naturally, and within a slot newest first.
 
     `now` is epoch seconds on the engine's clock.  `untils`: task id → when it will be given up.
+    `scaled_away`: task id → since when its slot is no longer asked for: it was stopped for that.
     """
     ordered = sorted(tasks, key=lambda task: (_slot_key(task), -task.created_at, task.name))
     rows: list[TaskRow] = []
     for _, group in groupby(ordered, key=_slot_key):
         replaced_at: float | None = None
         for task in group:
-            row = _row(task, node=node, replaced_at=replaced_at, newest=replaced_at is None)
+            ends = [at for at in (replaced_at, (scaled_away or {}).get(task.id)) if at is not None]
+            until_at = min(ends, default=None)
+            row = _row(task, node=node, replaced_at=until_at, newest=replaced_at is None)
             restarting = task.restarting(task.last_ended_at or 0.0 if now is None else now)
             until = (untils or {}).get(task.id)
             rows.append(replace(row, restarting=restarting, until=until))

@@ -39,7 +39,7 @@ POINTS = (
     (BACK, Kind.KILLED_BEFORE, "POST /volumes/create revision", 2, True),
     (BACK, Kind.CUT_AFTER, "POST /volumes/create revision", 2, True),
     (BACK, Kind.ERROR_AFTER, "POST /containers/*/start", 1, True),
-    ("scale-down/stop-first", Kind.KILLED_BEFORE, "DELETE /containers/*", 2, False),
+    ("scale-down/stop-first", Kind.KILLED_BEFORE, "POST /containers/*/stop", 2, False),
 )
 LOOKS = (Kind.CUT_BEFORE, Kind.ERROR_BEFORE, Kind.LATE)
 

@@ -143,7 +143,8 @@ def test_a_change_of_cadence_touches_no_task(tmp_path: Path, stack: str, image: 
 def test_scaling_adds_the_lowest_and_removes_the_highest_slots(
     tmp_path: Path, stack: str, image: str
 ) -> None:
-    """2 → 4 → 1: slots 3 and 4 come, then 2, 3 and 4 go, and nothing of them is left."""
+    """2 → 4 → 1 → 2: slots 3 and 4 come, then 2, 3 and 4 go, and 2 comes back.  What they leave is
+    shown as stopped, not as failed, and counts for nothing."""
     _deploy(tmp_path, stack, image, replicas=2)
 
     rollout("scale", f"{stack}_web=4")
@@ -151,11 +152,20 @@ def test_scaling_adds_the_lowest_and_removes_the_highest_slots(
 
     rollout("scale", f"{stack}_web=1")
     assert _slots(stack) == [1]
+    assert _slots(stack, "shutdown") == [2, 3, 4]
+
+    rollout("scale", f"{stack}_web=2")
+    assert _slots(stack) == [1, 2]
+    assert _slots(stack, "shutdown") == [2, 3, 4]
+    assert rollout("services", stack, "--format", "json").json[0]["replicas"] == {
+        "running": 2,
+        "desired": 2,
+    }
 
 
-def _slots(stack: str) -> list[int]:
+def _slots(stack: str, state: str = "running") -> list[int]:
     tasks = rollout("ps", stack, "--format", "json").json
-    return sorted(task["slot"] for task in tasks)
+    return sorted(task["slot"] for task in tasks if task["current_state"] == state)
 
 
 def test_history_keeps_five_tasks_per_slot(tmp_path: Path, stack: str, image: str) -> None:

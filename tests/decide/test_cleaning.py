@@ -25,18 +25,49 @@ from tests.decide.given import (
 V1 = first(replicas=1)
 
 
-def test_slots_too_many_are_stopped_then_removed() -> None:
-    """With all their history, once nothing of them is up."""
+def test_slots_too_many_are_stopped_and_kept_as_history() -> None:
+    """So that what failed can be looked into; within the limit, and never to be started again."""
     v2 = revision(2, "v1", replicas=1)
     kept = running(1, V1)
 
     assert actions([V1, v2], [kept, ended(2, V1, ago=99.0), running(2, V1, id="x")]) == [
         "stop web.2.x, one slot too many"
     ]
-    assert actions([V1, v2], [kept, ended(2, V1, ago=99.0), ended(2, V1, id="x")])[:2] == [
-        "remove web.2.2a, one slot too many",
-        "remove web.2.x, one slot too many",
+    assert actions([V1, v2], [kept, ended(2, V1, ago=99.0), ended(2, V1, id="x")]) == [
+        "mark revision 2 completed, "
     ]
+    done = revision(2, "v1", replicas=1, ended=MarkKind.COMPLETED)
+    many = [ended(2, V1, ago=float(99 - at), id=f"t{at}", armed=at == 5) for at in range(6)]
+    assert actions([V1, done], [kept, *many]) == [
+        "stop web.2.t5, one slot too many",
+        "remove web.2.t0, history limit",
+    ]
+    assert actions([V1, done], [kept, ready(2, V1)]) == ["remove web.2.2a, one slot too many"]
+
+
+def test_history_of_a_slot_is_in_nobodys_way() -> None:
+    """Slots 2 to 4 were scaled away, and slot 3 failed before: what is asked for next is slot 2."""
+    down = revision(2, "v1", replicas=1, ago=50.0, ended=MarkKind.COMPLETED)
+    left = [ended(2, V1, ago=49.0), ended(3, V1, ago=80.0), ended(4, V1, ago=49.0)]
+    up = revision(3, "v1", replicas=2, ago=5.0)
+
+    view = seen([first(replicas=4), down, up], [running(1, V1), *left])
+
+    assert [slot.number for slot in view.slots] == [1, 2]
+    assert [slot.number for slot in view.extra] == [3, 4]
+    assert actions([first(replicas=4), down, up], [running(1, V1), *left]) == [
+        "prepare and start web.2, slot is empty"
+    ]
+
+
+def test_a_slot_that_was_down_does_not_come_back_for_one_that_ends() -> None:
+    """3 of 1 2 3 4 where 2 was down; then 4 ends: that is what is looked after."""
+    down = revision(2, "v1", replicas=3, ago=50.0, ended=MarkKind.COMPLETED)
+    tasks = [running(1, V1), ended(2, V1, ago=60.0), running(3, V1), ended(4, V1, ago=1.0)]
+
+    view = seen([first(replicas=4), down], tasks)
+
+    assert [slot.number for slot in view.slots] == [1, 3, 4]
 
 
 def test_slots_that_do_not_run_go_first() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import pytest
 from hypothesis import given as example
 from hypothesis import strategies as st
+from msgspec import structs
 
 from rollout.decide.run import run_of
 from rollout.decide.slots import Bucket, slots_of
 from rollout.decide.update import next_batch
-from rollout.model.state import MarkKind
+from rollout.model.spec import RestartPolicy
+from rollout.model.state import ContainerStatus, MarkKind
 from rollout.model.task import Task
 from tests.decide.given import (
     LONG_AGO,
     NOW,
+    actions,
     attempt,
     ended,
     first,
@@ -100,7 +103,37 @@ def test_what_was_scaled_away_has_not_failed() -> None:
 
     assert (slot.bucket, slot.run) == (Bucket.VACANT, ())
     before = ended(2, V1, ago=9.0, after=50.0)
-    assert seen(revisions, [running(1, V1), before]).slots[1].bucket is Bucket.DOWN
+    slot = seen(revisions, [running(1, V1), before]).slots[1]
+    assert (slot.bucket, slot.run, slot.gone) == (Bucket.VACANT, (), (before,))
+
+
+def test_a_slot_that_comes_back_begins_anew() -> None:
+    """Its earlier tasks are history, of whatever definition and however they ended: it is new, not
+    replaced, and they count for no restart policy."""
+    down, up = revision(2, "v1", replicas=0, ago=8), revision(3, "v2", replicas=1, ago=5)
+    before = [ended(1, V1, ago=20.0, id="x"), ended(1, V1, ago=9.0, id="y")]
+
+    (slot,) = seen([first(replicas=1), down, up], before).slots
+
+    assert (slot.bucket, slot.existed, slot.last) == (Bucket.VACANT, False, None)
+    twice = RestartPolicy(max_attempts=2, delay_s=0.0)
+    one = first(replicas=1, restart=twice)
+    down = revision(2, "v1", replicas=0, ago=8, restart=twice, ended=MarkKind.COMPLETED)
+    up = revision(3, "v1", replicas=1, ago=5, restart=twice, ended=MarkKind.COMPLETED)
+    tasks = [*before, ended(1, up, ago=1.0, after=1.0, id="z")]
+    assert actions([one, down, up], tasks) == ["prepare web.1, restarted"]
+
+
+def test_a_slot_that_was_kept_when_others_went_is_no_history() -> None:
+    """3 slots, then 2: 2 was down and went, 3 stayed.  What ends in it later is looked after."""
+    down = revision(2, "v1", replicas=2, ago=50, ended=MarkKind.COMPLETED)
+    gone, later = ended(2, V1, ago=60.0), running(3, down, ago=20.0, status=ContainerStatus.EXITED)
+    later = structs.replace(later, finished_at=NOW - 1.0, exit_code=1)
+
+    view = seen([V1, down], [running(1, V1), gone, later])
+
+    assert [slot.number for slot in view.slots] == [1, 3]
+    assert view.slots[1].last == later
 
 
 def test_what_ended_last_counts_not_what_was_made_last() -> None:

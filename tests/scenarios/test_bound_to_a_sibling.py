@@ -210,7 +210,7 @@ def test_no_owner_is_left() -> None:
     stack.deploy(service("vpn", replicas=0), app)
 
     assert stack.status("app").running == 0
-    assert "vpn is gone" in stack.status("app").slots[0].note
+    assert "vpn.1 has ended" in stack.status("app").slots[0].note
     assert exit_code([stack.status("app")]) == 1
     stack.deploy(service("vpn"), app)
     assert exit_code([stack.status("app")]) == 0

@@ -115,13 +115,14 @@ def test_scale_and_image_together() -> None:
 
 
 def test_scaling_down_takes_the_highest_slots() -> None:
-    """s23b: all of their history goes too."""
+    """s23b: what they leave is history."""
     world = World(spec(5)).deploy()
 
     world.scale(2)
     world.until_at_rest()
 
-    assert sorted({task.slot for task in world.tasks}) == [1, 2]
+    assert world.images == {1: "v1", 2: "v1"}
+    assert sorted(task.slot for task in world.tasks) == [1, 2, 3, 4, 5]
     assert world.trace("die") == [
         "die web.3 v1 (143)",
         "die web.4 v1 (143)",
@@ -146,11 +147,43 @@ def test_scaling_to_nothing_and_back() -> None:
 
     world.scale(0)
     world.until_at_rest()
-    assert world.tasks == ()
+    assert not world.up()
+    assert (world.status.running, world.status.total) == (0, 0)
 
     world.scale(2)
     world.until_at_rest()
     assert world.images == {1: "v1", 2: "v1"}
+    assert sorted(task.slot for task in world.tasks) == [1, 1, 2, 2, 3]
+
+
+def test_up_and_down_again_and_again_keeps_the_history_short() -> None:
+    """The guard looks at each slot."""
+    world = World(spec(3)).deploy()
+
+    for count in (0, 3) * 4:
+        world.scale(count)
+        world.until_at_rest()
+
+    assert world.images == {1: "v1", 2: "v1", 3: "v1"}
+    assert len(world.tasks) == 15
+
+
+def test_what_failed_can_be_looked_into_after_scaling_to_nothing() -> None:
+    """And what comes up later is judged by itself."""
+    none = RestartPolicy(condition=RestartCondition.NONE)
+    world = World(spec(2, restart=none), usual=Behaviour(exits_after_s=0.5, exit_code=3))
+    world.record()
+    world.until_at_rest()
+
+    world.scale(0)
+    world.until_at_rest()
+
+    assert [task.exit_code for task in world.tasks] == [3, 3]
+    world.faults.usual = Behaviour()
+    world.update(image="v2", replicas=2)
+    world.until_at_rest()
+    assert world.images == {1: "v2", 2: "v2"}
+    assert [task.exit_code for task in world.tasks if task.ended] == [3, 3]
 
 
 def test_rollback_twice_is_back_and_forth() -> None:
