@@ -25,6 +25,7 @@ from rollout.controller.removing import Removing, is_removal
 from rollout.controller.session import Look, Session, observe
 from rollout.controller.telling import Report, Telling
 from rollout.controller.workers import Workers
+from rollout.decide.grace import with_grace
 from rollout.decide.run import last_completed
 from rollout.decide.world import Decision
 from rollout.errors import EngineError, HeldError, InterruptedRolloutError
@@ -371,7 +372,12 @@ class Driver:
 
 
 def _finish_s(seen: Look) -> float:
-    return finish_s(task for task in seen.tasks if task.stop_ends_at is not None)
+    stopping = [task for task in seen.tasks if task.stop_ends_at is not None]
+    for history in seen.book.values():
+        stopping += with_grace(
+            (task for task in stopping if task.service == history[-1].service), history[-1]
+        )
+    return finish_s(stopping)
 
 
 def _all_at_rest(statuses: tuple[ServiceStatus, ...]) -> bool:

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from rollout.decide.batch import Batch, batch_of
 from rollout.decide.failure import failures_of, gave_up, too_many
+from rollout.decide.grace import with_grace
 from rollout.decide.jobs import past_of
 from rollout.decide.run import Run, last_completed, run_of
 from rollout.decide.slots import Bucket, Slot, slots_of, vacant, was_shut_down
@@ -158,6 +159,7 @@ class View(Struct, frozen=True, kw_only=True):
 
 
 def view_of(world: World) -> View:
+    world = replace(world, tasks=with_grace(world.tasks, world.revisions[-1]))
     run = run_of(world.revisions, world.deadline_s, world.came_up_at)
     run = replace(run, past=past_of(world.revisions, world.tasks, run.monitor_s, world.now))
     leaving = world.leaving | frozenset(_stopped_by_others(world, run))

@@ -43,7 +43,8 @@ class Start(Struct, frozen=True, kw_only=True):
 
 
 class Stop(Struct, frozen=True, kw_only=True):
-    """Stop with the task's own signal and grace, so that the engine never brings it back."""
+    """Stop with the container's own signal and the grace that the task has here, so that the engine
+    never brings it back."""
 
     task: Task
     cause: str

@@ -148,11 +148,8 @@ def _highest_kept(original: Callable[..., Slots]) -> Callable[..., Slots]:
 
 
 def _no_grace(original: Callable[..., None]) -> Callable[..., None]:
-    def mistaken(container: Container, done: Callable[[], None]) -> None:
-        revision = container.revision
-        task = replace(revision.spec.task, stop_grace_s=0.1)
-        container.revision = replace(revision, spec=replace(revision.spec, task=task))
-        original(container, done)
+    def mistaken(container: Container, grace_s: float, done: Callable[[], None]) -> None:
+        original(container, min(grace_s, 0.1), done)
 
     return mistaken
 

@@ -211,10 +211,12 @@ def test_what_compose_made_is_taken_over(
     assert [t["revision"] for t in rollout("ps", stack, "--format", "json").json] == [2, 0, 2]
 
 
-def test_stop_grace_and_signal_are_the_old_tasks_own(
-    tmp_path: Path, stack: str, image: str
+@pytest.mark.parametrize(("before", "after"), [("1s", "4s"), ("4s", "1s")])
+def test_an_old_task_has_the_longer_grace_and_its_own_signal(
+    tmp_path: Path, stack: str, image: str, before: str, after: str
 ) -> None:
-    """A task that ignores its signal is killed after the grace it was started with."""
+    """One that ignores its signal is killed after the grace that it was started with, or the one
+    that is asked for now; what is scaled away at the same time too."""
     file = """
         services:
           web:
@@ -222,21 +224,20 @@ def test_stop_grace_and_signal_are_the_old_tasks_own(
             environment: {{STUBBORN: "1", VERSION: "{version}"}}
             stop_signal: SIGUSR1
             stop_grace_period: {grace}
-            deploy: {{update_config: {{monitor: 100ms}}}}
+            deploy: {{replicas: {replicas}, update_config: {{monitor: 100ms}}}}
     """
-    rollout(
-        "deploy",
-        "-c",
-        compose_file(tmp_path, file.format(image=image, version=1, grace="1s")),
-        stack,
-    )
+    first = file.format(image=image, version=1, grace=before, replicas=2)
+    rollout("deploy", "-c", compose_file(tmp_path, first), stack)
 
     with witness(stack) as seen:
-        text = file.format(image=image, version=2, grace="9s")
-        rollout("deploy", "-c", compose_file(tmp_path, text), stack)
+        second = file.format(image=image, version=2, grace=after, replicas=1)
+        ran = rollout("deploy", "-c", compose_file(tmp_path, second), "--progress", "plain", stack)
 
-    first, last = seen.of("kill", revision=1)[0], seen.of("die", revision=1)[0]
-    assert 0.9 < last.at - first.at < 3
+    for slot in (1, 2):
+        asked = next(e for e in seen.of("kill", revision=1) if e.slot == slot)
+        died = next(e for e in seen.of("die", revision=1) if e.slot == slot)
+        assert died.at - asked.at > 3.9
+    assert "stopping web.1 (grace 4s)" in ran.out
 
 
 def test_the_healthcheck_is_the_gate(tmp_path: Path, stack: str, image: str) -> None:

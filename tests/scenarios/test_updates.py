@@ -168,6 +168,29 @@ def test_a_long_grace_is_waited_for() -> None:
     assert world.timed("die", "start") == ["75.1 die web.1 v1 (137)", "75.3 start web.1 v2"]
 
 
+def test_a_longer_grace_is_for_the_old_tasks_too() -> None:
+    """Also for what is scaled away by the same command."""
+    world = World(spec(2, stop_grace_s=10.0), usual=Behaviour(stop_s=15.0)).deploy()
+
+    world.update(stop_grace_s=30.0, replicas=1)
+    world.until_at_rest()
+
+    assert sorted(world.trace("die")) == ["die web.1 v1 (143)", "die web.2 v1 (143)"]
+
+
+def test_a_shorter_grace_is_for_the_new_tasks() -> None:
+    """What was started with the promise of more has it, in a rollback too."""
+    world = World(spec(1, stop_grace_s=10.0), usual=Behaviour(stop_s=15.0)).deploy()
+    world.update(image="v2", stop_grace_s=30.0)
+    world.until_at_rest()
+    world.afresh()
+
+    world.rollback()
+    world.until_at_rest()
+
+    assert world.timed("die") == ["15.1 die web.1 v2 (143)"]
+
+
 def test_asking_for_the_same_is_no_revision() -> None:
     """s21: Swarm forgets what to roll back to; here nothing changes at all."""
     world = World(spec(2)).deploy()

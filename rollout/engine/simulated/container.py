@@ -138,7 +138,7 @@ class Container:
             self._plan(self.behaviour.healthy_after_s, self._turn_healthy)
         self._changed("start")
 
-    def stop(self, done: Callable[[], None]) -> None:
+    def stop(self, grace_s: float, done: Callable[[], None]) -> None:
         """Ask it to end; `done` is called when it has.  Its restart policy goes with it."""
         if self.status is not ContainerStatus.RUNNING:
             if self.status is ContainerStatus.RESTARTING:
@@ -146,8 +146,7 @@ class Container:
             self._disarm()
             done()
             return
-        patience = self.revision.spec.task.stop_grace_s
-        willing = not self.behaviour.ignores_term and self.behaviour.stop_s <= patience
+        willing = not self.behaviour.ignores_term and self.behaviour.stop_s <= grace_s
         code = _TERMINATED if willing else _KILLED
 
         def stopped() -> None:
@@ -157,7 +156,7 @@ class Container:
 
         self._asked_to_stop_at = self._clock.now()
         self._changed("kill")
-        after = self.behaviour.stop_s if willing else patience
+        after = self.behaviour.stop_s if willing else grace_s
         self._clock.call_at(self._clock.now() + after, stopped)
 
     def crash(self, code: int = _KILLED, *, oom_killed: bool = False) -> None:

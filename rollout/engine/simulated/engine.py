@@ -267,7 +267,7 @@ class SimulatedEngine:
         if container is None:
             done(None)
         else:
-            container.stop(lambda: done(None))
+            container.stop(action.task.stop_grace_s, lambda: done(None))
 
     def _remove(self, action: Remove, done: Done) -> None:
         container = self._containers.get(action.task.container_id)
