@@ -179,11 +179,12 @@ def _slot(
     last: Task | None = None
     for task in tasks:
         fits = task.digest == digest and task.container_id not in adrift
-        stays = fits and task.container_id not in leaving and not _fails_under_docker(task, run)
+        stays = fits and task.container_id not in leaving and not _does_not_serve(task, run)
         if (
             fits
             and _is_of_run(task, tasks, run)
             and (stays or not task.alive or task.revision >= run.first)
+            and not _is_to_be_replaced(task, run)
         ):
             ran.append(task)
         if task.alive:
@@ -253,7 +254,9 @@ def _adrift_bucket(old: list[Task], ready: Task | None, last: Task | None) -> Bu
 
 
 def _existed(tasks: tuple[Task, ...], number: int, run: Run) -> bool:
-    return number <= run.slots_before or any(task.revision < run.first for task in tasks)
+    return number <= run.slots_before or any(
+        task.revision < run.first or _does_not_serve(task, run) for task in tasks
+    )
 
 
 def _age(task: Task) -> tuple[float, str]:
@@ -286,12 +289,24 @@ def _was_under_way(task: Task, run: Run) -> bool:
     return not proven and not over
 
 
-def _fails_under_docker(task: Task, run: Run) -> bool:
-    """What has come down under Docker's policy since before this run, and waits there for its next
-    start: that may be a minute away, and is no start of ours to judge."""
-    return (
-        run.is_open and task.status is ContainerStatus.RESTARTING and task.created_at < run.began_at
-    )
+def _does_not_serve(task: Task, run: Run) -> bool:
+    """It was there before this run, and is of no use to it.  It may have come down under Docker's
+    policy, and wait there for its next start: that may be a minute away, and is no start of ours to
+    judge."""
+    waits = task.status is ContainerStatus.RESTARTING and _was_there_before(task, run)
+    return waits or _is_to_be_replaced(task, run)
+
+
+def _is_to_be_replaced(task: Task, run: Run) -> bool:
+    """Somebody holds it by `docker pause`, or it had turned unhealthy, when something was asked
+    for: to ask is to have it running."""
+    held = task.status is ContainerStatus.PAUSED
+    sick = task.unhealthy and (task.unhealthy_since or 0.0) <= run.began_at
+    return (held or sick) and _was_there_before(task, run)
+
+
+def _was_there_before(task: Task, run: Run) -> bool:
+    return run.is_open and task.created_at < run.began_at
 
 
 def _is_tried_again(task: Task, run: Run) -> bool:
@@ -299,7 +314,8 @@ def _is_tried_again(task: Task, run: Run) -> bool:
     it running, whatever its restart policy.  But what ended well may rest."""
     if _may_have_ended_with_engine(task, run):
         return task.revision >= run.first and not run.finished
-    if _end(task) > run.began_at or _rests(task, run):
+    over_at = min(_end(task), task.unhealthy_since or _end(task))
+    if over_at > run.began_at or _rests(task, run):
         return False
     return not run.finished or (task.revision >= run.first and _end(task) <= run.since)
 

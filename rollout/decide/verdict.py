@@ -12,7 +12,7 @@ from rollout.decide.update import next_batch
 from rollout.decide.view import View
 from rollout.model.action import LedgerAction, Note, Push
 from rollout.model.spec import FailureAction
-from rollout.model.state import Cause, ContainerStatus, MarkKind, Proof
+from rollout.model.state import Cause, MarkKind, Proof
 from rollout.model.status import Failure
 
 EARLY = "due to failure or early termination of task"
@@ -125,9 +125,6 @@ def _is_settled(view: View, slot: Slot) -> bool:
     if slot.bucket is Bucket.VACATED:
         return False
     if slot.bucket is Bucket.STARTING and slot.new is not None:
-        if slot.first is None and slot.new.status is ContainerStatus.PAUSED:
-            # It ran before, and somebody holds it: for as long as he likes.
-            return True
         # A slot that was added is no part of the update: it is waited for, but not for ever.
         limit = deadline_of(slot.new, view.run)
         return limit is not None and view.now >= limit
