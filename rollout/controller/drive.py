@@ -110,7 +110,7 @@ class Driver:
         self._telling = Telling(stack, report)
         self._patience = Patience(stack)
         self._watch = session.engine.watch(stack, wake.set)
-        self._removing = Removing(session, stack, self._workers, self._lease, self._note)
+        self._removing = Removing(session, stack, self._workers, self._note)
         self.timeout_s: float | None = None
         self.removal_only = False
         self.tends = True

@@ -14,7 +14,6 @@ from functools import lru_cache
 from rollout.controller.session import Look, Session
 from rollout.controller.workers import Result, Workers
 from rollout.errors import RolloutError
-from rollout.ledger.lease import Lease
 from rollout.ledger.removal import Removal
 from rollout.model.action import Action, Remove, Stop, target_of
 from rollout.model.canonical import spec_in
@@ -34,13 +33,11 @@ class Removing:
         session: Session,
         stack: str,
         workers: Workers,
-        lease: Lease,
         note: Callable[[str], None],
     ) -> None:
         self._session = session
         self._stack = stack
         self._workers = workers
-        self._lease = lease
         self._note = note
         self._refused: Counter[object] = Counter()
 
@@ -69,7 +66,7 @@ class Removing:
             return True
         gone = list(self._gone(removal, left, seen.now))
         for service in gone:
-            self._session.ledger.remove(self._stack, service)
+            self._session.ledger.finish_removal(self._stack, service)
         return bool(gone)
 
     def take(self, result: Result) -> None:
@@ -93,13 +90,13 @@ class Removing:
                 yield service
 
     def _forget_stack(self, removal: Removal) -> None:
-        """The record of the removal goes last: until then anybody can go on from here."""
+        """The record of the removal goes last: until then anybody can go on from here.  The lease
+        is held until its own record goes: nobody else is to drop what was recorded since."""
         for left in self._session.engine.clear(self._stack):
             self._note(left)
         for volume in sorted(removal.volumes):
             self._session.engine.remove_volume(volume)
-        self._lease.release()
-        self._session.ledger.remove(self._stack)
+        self._session.ledger.finish_removal(self._stack)
 
 
 def is_removal(action: Action) -> bool:

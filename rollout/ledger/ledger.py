@@ -285,9 +285,20 @@ class Ledger:
         The record that it is being removed goes last, after the newest revisions: whoever reads
         meanwhile never takes an old one for the newest.
         """
-        found = [
+        self._drop(self.store.list(stack), service)
+
+    def finish_removal(self, stack: str, service: str | None = None) -> None:
+        """The same for what is being removed still.  Where somebody else has finished that, another
+        stack may have its name by now, and nothing is touched."""
+        found = self.store.list(stack)
+        removal = removal_in(found)
+        if removal is not None and (removal.whole if service is None else removal.covers(service)):
+            self._drop(found, service)
+
+    def _drop(self, found: Iterable[Record], service: str | None) -> None:
+        ours = [
             record
-            for record in self.store.list(stack)
+            for record in found
             if labels.RECORD in record.labels
             and (
                 service is None
@@ -297,7 +308,7 @@ class Ledger:
                 )
             )
         ]
-        for record in sorted(found, key=_removal_order):
+        for record in sorted(ours, key=_removal_order):
             self.store.drop(record.name)
 
     def _write(self, revision: Revision) -> bool | None:

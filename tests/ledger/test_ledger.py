@@ -136,6 +136,21 @@ def test_removing_a_service_leaves_the_others() -> None:
     assert ledger.store.list("shop") == ()
 
 
+def test_a_removal_that_somebody_else_has_finished_takes_nothing_that_came_after() -> None:
+    """A slow controller that comes back finds another stack of the same name."""
+    ledger = _ledger()
+    _record(ledger, 1)
+    ledger.begin_removal("shop", None)
+
+    ledger.finish_removal("shop")
+    assert ledger.store.list("shop") == ()
+
+    _record(ledger, 1)
+    ledger.finish_removal("shop")
+    ledger.finish_removal("shop", "web")
+    assert list(ledger.read("shop")) == ["web"]
+
+
 def test_stacks_whose_names_run_together_do_not_share_revisions() -> None:
     """`a` with service `b_c` and `a_b` with service `c` have the same full name: refused."""
     ledger = _ledger()
