@@ -6,6 +6,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from rollout.cli import sinks
 from rollout.cli.event_log import log_events
 from rollout.cli.finishing import Finishing
@@ -155,20 +157,24 @@ def to_rest(
             f"{stack} was removed meanwhile, or the service was",
             hint="`rollout deploy` makes it anew",
         )
+    statuses = tuple(_judged(each, asked or {}) for each in statuses)
     superseded = _superseded(session, stack, statuses, asked or {})
     summarize(session, statuses, following, superseded)
     return exit_code(statuses, superseded)
+
+
+def _judged(status: ServiceStatus, asked: Asked) -> ServiceStatus:
+    """A service as who has asked for something is to be told of it: the good definition deployed
+    once more after an automatic rollback to it is what was asked for."""
+    holds = asked.get(status.service)
+    return replace(status, as_asked=holds is not None and holds(status.revision.spec))
 
 
 def _superseded(
     session: Session, stack: str, statuses: Iterable[ServiceStatus], asked: Asked
 ) -> dict[str, Revision]:
     """Service → what somebody else has asked for instead, as far as that was seen."""
-    gone = [
-        each
-        for each in statuses
-        if each.service in asked and not asked[each.service](each.revision.spec)
-    ]
+    gone = [each for each in statuses if each.service in asked and not each.as_asked]
     book = session.ledger.read(stack) if gone else {}
     found = {}
     for status in gone:

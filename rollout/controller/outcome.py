@@ -64,7 +64,7 @@ def code_of(status: ServiceStatus) -> int:
             return DEADLINE if late else ERROR
         case MarkKind.COMPLETED if status.down:
             return ERROR
-        case MarkKind.COMPLETED if status.revision.cause is Cause.AUTO_ROLLBACK:
+        case MarkKind.COMPLETED if status.rolled_back:
             return ROLLED_BACK
         case MarkKind.COMPLETED:
             return DONE

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from rollout.model.revision import Revision
-from rollout.model.state import MarkKind, TaskState, UpdateState
+from rollout.model.state import Cause, MarkKind, TaskState, UpdateState
 from rollout.model.task import Task
 
 GIVES_UP = "fails"
@@ -82,9 +82,15 @@ class ServiceStatus(Struct, frozen=True, kw_only=True):
     """Set when there is nothing left to do until somebody asks for something."""
     left_alone: bool = False
     """What is wanted of it cannot be read, so that nothing is done about it."""
-
+    as_asked: bool = False
+    """Whoever is told has asked for just this definition, whatever brought it about."""
     proven_at: float = 0.0
     """When all tasks that run now will have run for `monitor` since their last start."""
+
+    @property
+    def rolled_back(self) -> bool:
+        """By itself, away from what was asked for."""
+        return self.revision.cause is Cause.AUTO_ROLLBACK and not self.as_asked
 
     @property
     def all_completed(self) -> bool:

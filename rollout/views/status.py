@@ -109,7 +109,7 @@ def went_well(status: ServiceStatus) -> bool:
     """Completed as asked for, and all of it runs: not after an automatic rollback."""
     return (
         status.outcome is MarkKind.COMPLETED
-        and status.revision.cause is not Cause.AUTO_ROLLBACK
+        and not status.rolled_back
         and not status.down
         and not status.left_alone
     )

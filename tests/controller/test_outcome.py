@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from rollout.controller.outcome import exit_code, superseded_by
 from rollout.model.revision import Mark, Revision
@@ -59,6 +60,13 @@ def _ended(kind: MarkKind, cause: Cause = Cause.DEPLOY, reason: str = "failure")
 def test_each_end_has_its_code(status: ServiceStatus, code: int) -> None:
     """A paused or rolled back update is never 0."""
     assert exit_code([status]) == code
+
+
+def test_what_was_asked_for_is_not_rolled_back() -> None:
+    """The good file once more, after an automatic rollback to it."""
+    back = _ended(MarkKind.COMPLETED, Cause.AUTO_ROLLBACK)
+
+    assert exit_code([replace(back, as_asked=True)]) == 0
 
 
 def test_of_several_services_the_worst_counts() -> None:
