@@ -23,9 +23,12 @@ from rollout.model.status import ServiceStatus
 from rollout.model.task import Task
 from tests.schedules.fibers import Fiber, KilledError, Scheduler, current, pause
 
+Statuses = tuple[ServiceStatus, ...]
+
 
 class Process:
-    """One `rollout` command: `record` writes what it asks for, then it drives or follows."""
+    """One `rollout` command: `record` writes what it asks for, then it drives or follows, or does
+    whatever else `work` says."""
 
     def __init__(
         self,
@@ -33,15 +36,17 @@ class Process:
         engine: SimulatedEngine,
         stack: str,
         record: Callable[[Ledger], None] = lambda _: None,
+        work: Callable[[Session, Process], Statuses] | None = None,
     ) -> None:
         self.alive = True
         self.stopped_until: float | None = None
         self.interrupt = threading.Event()
-        self.result: tuple[ServiceStatus, ...] | None = None
+        self.result: Statuses | None = None
         self.interrupted = False
         self._scheduler = scheduler
         self._stack = stack
         self._record = record
+        self._work = work or self._drive
         self._engine = GatedEngine(self, engine)
         self.wake = FiberFlag(self, engine)
         self.unsent: list[Action] = []
@@ -76,15 +81,18 @@ class Process:
         ledger = Ledger(self._engine.store, self._engine.now, "ann@host")
         self._record(ledger)
         try:
-            self.result = drive(
-                Session(self._engine, ledger),
-                self._stack,
-                report=lambda _: None,
-                stop=self.interrupt,
-                wake=self.wake,
-            )
+            self.result = self._work(Session(self._engine, ledger), self)
         except InterruptedRolloutError:
             self.interrupted = True
+
+    def _drive(self, session: Session, _process: Process) -> Statuses:
+        return drive(
+            session,
+            self._stack,
+            report=lambda _: None,
+            stop=self.interrupt,
+            wake=self.wake,
+        )
 
 
 class FiberFlag(threading.Event):
@@ -121,9 +129,8 @@ class FiberPool:
 
         self._jobs.append(self._process.spawn(job))
 
-    def shutdown(self, *, wait: bool, cancel_futures: bool) -> None:
+    def shutdown(self, *, wait: bool, cancel_futures: bool = False) -> None:
         assert wait
-        assert cancel_futures
         self._process.check()
         pause(lambda: all(job.ended for job in self._jobs))
 

@@ -27,6 +27,7 @@ from rollout.model.task import Task
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 60.0
 _GOOD_RUN_S: Final = 10.0
+_ALIVE: Final = (ContainerStatus.RUNNING, ContainerStatus.RESTARTING, ContainerStatus.PAUSED)
 _NO_RESTART: Final = RestartPolicy(condition=RestartCondition.NONE)
 _KILL_S: Final = 5.0
 _KILLED: Final = 137
@@ -101,7 +102,7 @@ class Container:
 
     @property
     def alive(self) -> bool:
-        return self.status in (ContainerStatus.RUNNING, ContainerStatus.RESTARTING)
+        return self.status in _ALIVE
 
     @property
     def prepared(self) -> bool:
@@ -140,13 +141,14 @@ class Container:
 
     def stop(self, grace_s: float, done: Callable[[], None]) -> None:
         """Ask it to end; `done` is called when it has.  Its restart policy goes with it."""
-        if self.status is not ContainerStatus.RUNNING:
+        if self.status not in (ContainerStatus.RUNNING, ContainerStatus.PAUSED):
             if self.status is ContainerStatus.RESTARTING:
                 self._end(self._exit_code or 0, by_itself=False)
             self._disarm()
             done()
             return
-        willing = not self.behaviour.ignores_term and self.behaviour.stop_s <= grace_s
+        frozen = self.status is ContainerStatus.PAUSED
+        willing = not (frozen or self.behaviour.ignores_term) and self.behaviour.stop_s <= grace_s
         code = _TERMINATED if willing else _KILLED
 
         def stopped() -> None:
@@ -177,6 +179,21 @@ class Container:
         """Its healthcheck begins to fail, where it has one."""
         if self.status is ContainerStatus.RUNNING and self.has_healthcheck:
             self._turn_unhealthy()
+
+    def stop_by_hand(self) -> None:
+        """`docker stop`: it keeps its restart policy, and is not brought back all the same."""
+        if self.alive:
+            policy = self._policy
+            self._end(_TERMINATED, by_itself=False)
+            self._policy = policy
+            self._seen = None
+
+    def pause_by_hand(self) -> None:
+        """`docker pause`: its processes stand still."""
+        if self.status is ContainerStatus.RUNNING:
+            self._cancel_plans()
+            self.status = ContainerStatus.PAUSED
+            self._changed("pause")
 
     def arm(self, policy: RestartPolicy) -> None:
         self._policy = policy

@@ -51,7 +51,8 @@ class Happened(Struct, frozen=True, kw_only=True):
 
     at: float
     what: str
-    """In Docker's words: create, start, kill, die, destroy, update; healthy and unhealthy."""
+    """In Docker's words: create, start, kill, die, destroy, update, pause; healthy and
+    unhealthy."""
     task: Task
 
 
@@ -317,6 +318,18 @@ class SimulatedEngine:
         with self.clock.lock:
             if (container := self._containers.get(task.container_id)) is not None:
                 self._forget(container)
+
+    def stop_by_hand(self, task: Task) -> None:
+        """`docker stop`."""
+        with self.clock.lock:
+            if (container := self._containers.get(task.container_id)) is not None:
+                container.stop_by_hand()
+
+    def pause_by_hand(self, task: Task) -> None:
+        """`docker pause`."""
+        with self.clock.lock:
+            if (container := self._containers.get(task.container_id)) is not None:
+                container.pause_by_hand()
 
     # -- the rest of the protocol
 
