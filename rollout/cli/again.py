@@ -9,9 +9,7 @@ from __future__ import annotations
 from rollout.controller.look import status_of
 from rollout.controller.session import Look, Session
 from rollout.model.revision import Revision
-from rollout.model.state import MarkKind
-
-ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
+from rollout.model.state import ENDED_BADLY, MarkKind
 
 
 def ask_again(session: Session, newest: Revision, seen: Look) -> bool:

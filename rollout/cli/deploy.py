@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from rollout.cli import options
 from rollout.cli.adopted import adopted
-from rollout.cli.again import ENDED_BADLY, ask_again
+from rollout.cli.again import ask_again
 from rollout.cli.driving import Following, finish, following_of, refuse_if_held, say
 from rollout.cli.files import load_stack, warn
 from rollout.cli.images import Policy, resolved
@@ -33,7 +33,7 @@ from rollout.model.labels import full_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec
 from rollout.model.stack import Stack
-from rollout.model.state import Cause
+from rollout.model.state import ENDED_BADLY, Cause
 
 Recorded = Mapping[str, tuple[Revision, ...]]
 

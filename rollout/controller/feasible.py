@@ -18,9 +18,7 @@ from rollout.model.claims import shared_with, too_many_slots
 from rollout.model.labels import full_name
 from rollout.model.revision import Revision
 from rollout.model.spec import ServiceSpec, UpdateConfig
-from rollout.model.state import MarkKind
-
-_ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
+from rollout.model.state import ENDED_BADLY
 
 
 def check(
@@ -70,7 +68,7 @@ def _reasons(
 
 def _makes_tasks(spec: ServiceSpec, history: tuple[Revision, ...]) -> bool:
     """Tasks will be made for it that nothing has shown yet to work."""
-    if not history or history[-1].last_mark in _ENDED_BADLY:
+    if not history or history[-1].last_mark in ENDED_BADLY:
         return True
     before = history[-1].spec
     return spec.slots > before.slots or _of_tasks(spec) != _of_tasks(before)

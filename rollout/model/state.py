@@ -81,3 +81,7 @@ class MarkKind(StrEnum):
     COMPLETED = "completed"
     FAILED = "failed"
     """A first deployment, or new slots only, that did not become stable: nothing to go back to."""
+
+
+ENDED_BADLY = (MarkKind.PAUSED, MarkKind.FAILED)
+"""Ends after which the same may be asked for again: what had failed is then tried anew."""
